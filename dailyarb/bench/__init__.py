@@ -1,0 +1,1 @@
+"""Benchmarks of our own stages, each beside its peers in one run."""

@@ -1,0 +1,1 @@
+"""Words of the field as types: units, markets, events, commands, records and the view."""

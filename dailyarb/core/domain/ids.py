@@ -1,0 +1,171 @@
+"""Names and identities: strategies, gates, breakers, feeds. Enums, never bare strings.
+
+A venue's own identities stay text: market_id (condition id), token id, order_id (the venue's hash
+of the signed order, known before it is sent), trade_id. A fill is keyed by (trade_id, order_id).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class StrategyId(Enum):
+    """Is a strategy's short name, as in configuration, journal and metrics."""
+
+    S1 = "S1"
+    S2 = "S2"
+    S3 = "S3"
+    S4 = "S4"
+    S5 = "S5"
+    S6 = "S6"
+    X1 = "X1"
+    OPERATOR = "OP"  # flatten and unwind asked by a person
+
+
+STRATEGY_TITLES: dict[StrategyId, str] = {
+    StrategyId.S1: "stale_odds",
+    StrategyId.S2: "pair",
+    StrategyId.S3: "maker",
+    StrategyId.S4: "cross_window",
+    StrategyId.S5: "vol_value",
+    StrategyId.S6: "flow",
+    StrategyId.X1: "cross_asset",
+    StrategyId.OPERATOR: "operator",
+}
+
+
+class FeedId(Enum):
+    """Is a stream the engine depends on; the value is its name on screen and in metrics."""
+
+    POLYMARKET = "PM"
+    BINANCE = "BN"
+    SETTLEMENT = "ST"
+    USER = "USER"
+
+
+class Gate(Enum):
+    """Is the one named reason for which an evaluation did not act, or an order was denied."""
+
+    # inputs
+    BOOK_EMPTY = "book_empty"
+    BOOK_STALE = "book_stale"
+    BOOK_DESYNCED = "book_desynced"
+    BOOK_CROSSED = "book_crossed"
+    ONE_SIDED = "one_sided"
+    MIRROR_BROKEN = "mirror_broken"
+    NO_REFERENCE = "no_reference"
+    REFERENCE_STALE = "reference_stale"
+    REFERENCE_GAP = "reference_gap"
+    NO_SETTLEMENT = "no_settlement"
+    SETTLEMENT_STALE = "settlement_stale"
+    NO_STRIKE = "no_strike"
+    NO_VOLATILITY = "no_volatility"
+    INSIDE_BASIS = "inside_basis"
+    # market
+    NOT_LISTED = "not_listed"
+    NOT_TRADABLE = "not_tradable"
+    QUARANTINED = "quarantined"
+    BEFORE_START = "before_start"
+    TIME_TO_CLOSE = "time_to_close"
+    # signal
+    MOVE_BELOW_MIN = "move_below_min"
+    BOOK_ANSWERED = "book_answered"
+    EDGE_BELOW_MIN = "edge_below_min"
+    SUM_ABOVE_LIMIT = "sum_above_limit"
+    SPREAD_ABOVE_MAX = "spread_above_max"
+    DEPTH_THIN = "depth_thin"
+    COOLDOWN = "cooldown"
+    ORDER_WORKING = "order_working"
+    POSITION_HELD = "position_held"
+    STRATEGY_OFF = "strategy_off"
+    # risk
+    RUNG = "rung"
+    WORST_CASE_MARKET = "worst_case_market"
+    WORST_CASE_TOTAL = "worst_case_total"
+    DAY_LOSS = "day_loss"
+    OPEN_POSITIONS = "open_positions"
+    ORDERS_PER_MINUTE = "orders_per_minute"
+    NOTIONAL_PER_TRADE = "notional_per_trade"
+    NAKED_EXPOSURE = "naked_exposure"
+    SIZE_BELOW_MIN = "size_below_min"
+    OFF_GRID = "off_grid"
+    SELF_MATCH = "self_match"
+    CASH = "cash"
+    UNKNOWN_ORDERS = "unknown_orders"
+    LOOP_LAG = "loop_lag"
+    CLOCK_OFFSET = "clock_offset"
+    RECOVERING = "recovering"
+    STOPPING = "stopping"
+
+
+class GateFact(Enum):
+    """Is the unit in which a gate states its number and limit."""
+
+    NONE = ""
+    MS = "ms"
+    S = "s"
+    BP = "bp"
+    CENTS = "¢"
+    USD = "$"
+    SHARES = "sh"
+    COUNT = "n"
+    PERCENT = "%"
+
+
+# What each gate means, and the unit of its number: the console and the runbook print these.
+GATE_FACTS: dict[Gate, tuple[str, GateFact]] = {
+    Gate.BOOK_EMPTY: ("no snapshot of the book's current epoch yet", GateFact.NONE),
+    Gate.BOOK_STALE: ("the book's content is older than feeds.max_book_age_ms", GateFact.MS),
+    Gate.BOOK_DESYNCED: ("continuity of the book was lost; waiting for a snapshot", GateFact.NONE),
+    Gate.BOOK_CROSSED: ("bid is not below ask; never read as an opportunity", GateFact.CENTS),
+    Gate.ONE_SIDED: ("one side of the book is empty, so there is no mid and no edge", GateFact.NONE),
+    Gate.MIRROR_BROKEN: ("UP and DOWN disagree: a phantom, not a price", GateFact.CENTS),
+    Gate.NO_REFERENCE: ("no Binance price yet", GateFact.NONE),
+    Gate.REFERENCE_STALE: ("Binance is older than feeds.max_reference_age_ms", GateFact.MS),
+    Gate.REFERENCE_GAP: ("Binance quotes and trades disagree", GateFact.BP),
+    Gate.NO_SETTLEMENT: ("no value of the settling feed yet", GateFact.NONE),
+    Gate.SETTLEMENT_STALE: ("the settling feed is older than feeds.max_settlement_age_ms", GateFact.MS),
+    Gate.NO_STRIKE: ("the settling value at the window's start is not known", GateFact.NONE),
+    Gate.NO_VOLATILITY: ("too few samples for a realised volatility", GateFact.COUNT),
+    Gate.INSIDE_BASIS: ("distance to strike is within the noise of the basis", GateFact.BP),
+    Gate.NOT_LISTED: ("something about this market is not understood", GateFact.NONE),
+    Gate.NOT_TRADABLE: ("the market does not accept orders", GateFact.NONE),
+    Gate.QUARANTINED: ("an order here has an unknown outcome", GateFact.COUNT),
+    Gate.BEFORE_START: ("the window has not started", GateFact.S),
+    Gate.TIME_TO_CLOSE: ("too close to the end of the window", GateFact.S),
+    Gate.MOVE_BELOW_MIN: ("the reference has not moved enough within the window", GateFact.BP),
+    Gate.BOOK_ANSWERED: ("the book already moved with the reference", GateFact.CENTS),
+    Gate.EDGE_BELOW_MIN: ("edge after fee, half spread and margin is too small", GateFact.CENTS),
+    Gate.SUM_ABOVE_LIMIT: ("both outcomes cost too much after fees", GateFact.CENTS),
+    Gate.SPREAD_ABOVE_MAX: ("the spread is too wide", GateFact.CENTS),
+    Gate.DEPTH_THIN: ("too few shares at or better than the limit", GateFact.SHARES),
+    Gate.COOLDOWN: ("waiting after the last trade in this market", GateFact.MS),
+    Gate.ORDER_WORKING: ("an order of this strategy is still working here", GateFact.COUNT),
+    Gate.POSITION_HELD: ("the strategy already holds its position here", GateFact.SHARES),
+    Gate.STRATEGY_OFF: ("the strategy is paused or off", GateFact.NONE),
+    Gate.RUNG: ("the risk rung does not allow it", GateFact.NONE),
+    Gate.WORST_CASE_MARKET: ("worst case at settlement of this market", GateFact.USD),
+    Gate.WORST_CASE_TOTAL: ("worst case at settlement over all markets", GateFact.USD),
+    Gate.DAY_LOSS: ("loss of the day", GateFact.USD),
+    Gate.OPEN_POSITIONS: ("markets with a position", GateFact.COUNT),
+    Gate.ORDERS_PER_MINUTE: ("orders within the last minute", GateFact.COUNT),
+    Gate.NOTIONAL_PER_TRADE: ("notional of one trade", GateFact.USD),
+    Gate.NAKED_EXPOSURE: ("unmatched leg of a pair", GateFact.USD),
+    Gate.SIZE_BELOW_MIN: ("size is below what the venue accepts", GateFact.SHARES),
+    Gate.OFF_GRID: ("price or size is off the market's grid", GateFact.CENTS),
+    Gate.SELF_MATCH: ("would trade against our own resting order", GateFact.CENTS),
+    Gate.CASH: ("not enough free cash", GateFact.USD),
+    Gate.UNKNOWN_ORDERS: ("orders with unknown outcome", GateFact.COUNT),
+    Gate.LOOP_LAG: ("the engine's loop lags", GateFact.MS),
+    Gate.CLOCK_OFFSET: ("the wall clock is off venue time", GateFact.MS),
+    Gate.RECOVERING: ("start-up reconciliation is not complete", GateFact.NONE),
+    Gate.STOPPING: ("the engine is stopping", GateFact.NONE),
+}
+
+
+class Severity(Enum):
+    """Is how loudly an alert speaks."""
+
+    INFO = "INFO"
+    WARNING = "WARNING"
+    CRITICAL = "CRITICAL"

@@ -1,0 +1,272 @@
+"""Settings: what `config.toml` may say. Strict: unknown keys are refused, money has no default.
+
+Units are in the key names. Bounds are in `Meta`; the loader turns a violation into file, line,
+key, allowed range and the nearest valid name.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from dailyarb.core.domain.rung import Rung
+
+Usd = Annotated[float, Meta(gt=0, le=10_000_000)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Millis = Annotated[int, Meta(ge=1, le=3_600_000)]
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+Cents = Annotated[float, Meta(ge=0, le=100)]
+Bp = Annotated[float, Meta(ge=0, le=10_000)]
+Shares = Annotated[float, Meta(gt=0, le=1_000_000)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Is the base of every table of the file."""
+
+
+class ConfigMode(Enum):
+    """Is the run mode a file may ask for."""
+
+    SIM = "sim"
+    DRY = "dry"
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class VenueKind(Enum):
+    """Is where the engine trades."""
+
+    EMBEDDED = "embedded"
+    LIVE = "live"
+    REPLAY = "replay"
+
+
+class Venues(Section, frozen=True, kw_only=True):
+    """Where the engine connects. `seed` and `rate_scale` shape the embedded market."""
+
+    kind: VenueKind = VenueKind.EMBEDDED
+    replay_path: str = ""
+    replay_speed: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+    seed: Annotated[int, Meta(ge=0, le=2**53)] = 1
+    rate_scale: Annotated[float, Meta(gt=0, le=10)] = 0.1
+    start_cash_usd: Usd = 1000.0  # play money of the embedded venue
+
+
+class Credentials(Section, frozen=True, kw_only=True):
+    """References to secrets: `env:NAME`, `file:/path` or `keyring:service/name`; never values."""
+
+    private_key: str = ""
+    api_key: str = ""
+    api_secret: str = ""
+    api_passphrase: str = ""
+    wallet: str = ""
+    signature_type: Annotated[int, Meta(ge=0, le=3)] = 3
+
+
+class EngineSettings(Section, frozen=True, kw_only=True):
+    """The engine process. core = -1 picks one, -2 pins nothing."""
+
+    core: Annotated[int, Meta(ge=-2, le=1023)] = -1
+    busy: bool = False
+    view_hz: Annotated[int, Meta(ge=1, le=20)] = 10
+    max_loop_lag_ms: Millis = 50
+    max_wall_offset_ms: Millis = 500
+
+
+class Feeds(Section, frozen=True, kw_only=True):
+    """Market data: connections, and how old content may be."""
+
+    connections: Annotated[int, Meta(ge=1, le=8)] = 2
+    max_book_age_ms: Millis = 2_000
+    max_reference_age_ms: Millis = 500
+    max_settlement_age_ms: Millis = 4_000
+    silent_feed_ms: Millis = 3_000
+    settle_ms: Millis = 250
+    max_reference_gap_bps: Bp = 20.0
+    max_frame_bytes: Annotated[int, Meta(ge=65_536, le=67_108_864)] = 4_194_304
+
+
+class AssetSettings(Section, frozen=True, kw_only=True):
+    """One asset: a config entry, not code."""
+
+    binance_symbol: str
+    settlement_symbol: str
+    slug: str
+    windows: tuple[str, ...] = ("5m", "15m")
+
+
+class Risk(Section, frozen=True, kw_only=True):
+    """Limits. Money limits have no default: the file states them."""
+
+    max_worst_case_market_usd: Usd
+    max_worst_case_total_usd: Usd
+    max_day_loss_usd: Usd
+    max_notional_per_trade_usd: Usd
+    max_partial_exposure_usd: Usd
+    max_unwind_loss_usd: Usd
+    max_open_positions: Annotated[int, Meta(ge=1, le=1_000)]
+    max_orders_per_minute: Annotated[int, Meta(ge=1, le=10_000)]
+    max_unknown_orders: Annotated[int, Meta(ge=1, le=100)] = 1
+    max_naked_ms: Millis = 2_000
+    max_leg_delay_ms: Millis = 50
+    stop_entry_s: Seconds = 20.0
+    cancel_before_end_s: Seconds = 10.0
+    late_arrival_ms: Millis = 60_000
+    ask_after_ms: Millis = 1_000
+    provisional_alert_s: Seconds = 60.0
+    reduced_scale: Fraction = 0.25
+    reduced_strategies: tuple[str, ...] = ("S2",)
+    sizing: str = "fixed"  # fixed or kelly
+    kelly_fraction: Fraction = 0.25
+
+
+class S1Settings(Section, frozen=True, kw_only=True):
+    """S1 stale odds: the reference moved, the book has not answered."""
+
+    enabled: bool = True
+    move_window_ms: Millis = 1_000
+    min_move_bps: Bp = 2.0
+    max_answer: Fraction = 0.5  # share of the expected move the book may already show
+    min_edge_cents: Cents = 1.0
+    margin_cents: Cents = 0.5
+    max_spread_cents: Cents = 4.0
+    lag_half_life_ms: Millis = 450
+    size_shares: Shares = 20.0
+    min_depth_shares: Shares = 20.0
+    cooldown_ms: Millis = 3_000
+    min_time_left_s: Seconds = 30.0
+    max_position_shares: Shares = 100.0
+    exit_edge_cents: Cents = 0.0
+
+
+class S2Settings(Section, frozen=True, kw_only=True):
+    """S2 two outcomes below a dollar: taken at once, or rested for."""
+
+    enabled: bool = True
+    taker: bool = True
+    resting: bool = True
+    min_profit_cents: Cents = 0.5  # per pair, after fees
+    max_pair_cost_cents: Cents = 98.0  # of the two resting bids together
+    max_spread_cents: Cents = 4.0
+    size_shares: Shares = 20.0
+    min_depth_shares: Shares = 20.0
+    quote_ttl_ms: Millis = 15_000
+    reprice_cents: Cents = 1.0
+    leg_wait_ms: Millis = 4_000
+    min_time_left_s: Seconds = 90.0
+    cooldown_ms: Millis = 2_000
+
+
+class Strategies(Section, frozen=True, kw_only=True):
+    """Parameters by strategy."""
+
+    S1: S1Settings = S1Settings()
+    S2: S2Settings = S2Settings()
+
+
+class Pricing(Section, frozen=True, kw_only=True):
+    """Fair value and volatility."""
+
+    vol_window_s: Annotated[int, Meta(ge=10, le=3_600)] = 60
+    vol_half_life_s: Annotated[float, Meta(gt=0, le=86_400)] = 120.0
+    vol_floor_bps: Bp = 0.3  # per root second
+    vol_cap_bps: Bp = 20.0
+    min_samples: Annotated[int, Meta(ge=2, le=100_000)] = 20
+    basis_half_life_s: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    basis_sigmas: Annotated[float, Meta(ge=0, le=10)] = 1.0
+
+
+class Breakers(Section, frozen=True, kw_only=True):
+    """Trading breakers. Money limits are under [risk]."""
+
+    loss_streak: Annotated[int, Meta(ge=1, le=1_000)] = 8
+    max_drawdown_usd: Usd
+    max_reject_percent: Annotated[float, Meta(gt=0, le=100)] = 30.0
+    max_latency_p99_ms: Millis = 2_000
+    max_slippage_cents: Cents = 2.0
+    max_fee_gap_e5: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    lift_after_s: Seconds = 5.0
+
+
+class JournalSettings(Section, frozen=True, kw_only=True):
+    """The journal and its bounds."""
+
+    sync_ms: Millis = 50
+    max_sync_age_ms: Millis = 1_000
+    wal_mib_max: Annotated[int, Meta(ge=1, le=4_096)] = 64
+    ballast_mib: Annotated[int, Meta(ge=0, le=4_096)] = 64
+    checkpoint_s: Seconds = 30.0
+
+
+class Recording(Section, frozen=True, kw_only=True):
+    """The recorder: raw frames with stamps, lossy by choice and counted."""
+
+    enabled: bool = True
+    quota_mib: Annotated[int, Meta(ge=1, le=1_048_576)] = 512
+    ring_mib: Annotated[int, Meta(ge=1, le=1_024)] = 8
+    segment_mib: Annotated[int, Meta(ge=1, le=1_024)] = 32
+
+
+class LogSettings(Section, frozen=True, kw_only=True):
+    """Log lines as JSON, rotated by size."""
+
+    level: str = "info"
+    file: str = ""
+    rotate_mib: Annotated[int, Meta(ge=1, le=1_024)] = 16
+    keep: Annotated[int, Meta(ge=1, le=100)] = 4
+
+
+class Ui(Section, frozen=True, kw_only=True):
+    """The console."""
+
+    theme: str = "desk-dark"
+    theme_dir: str = ""
+    charset: str = "unicode"  # or ascii
+    highlight_changes: bool = True
+    watch_themes: bool = False
+    local_time: bool = False
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """Is the whole file."""
+
+    schema_version: Annotated[int, Meta(ge=1, le=1)]
+    instance: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,31}$")] = "main"
+    mode: ConfigMode = ConfigMode.SIM
+    risk: Risk
+    breakers: Breakers
+    assets: dict[str, AssetSettings]
+    venues: Venues = Venues()
+    credentials: Credentials = Credentials()
+    engine: EngineSettings = EngineSettings()
+    feeds: Feeds = Feeds()
+    strategies: Strategies = Strategies()
+    pricing: Pricing = Pricing()
+    journal: JournalSettings = JournalSettings()
+    recording: Recording = Recording()
+    log: LogSettings = LogSettings()
+    ui: Ui = Ui()
+    keys: dict[str, str] = {}
+    start_rung: str = "FULL"  # of a fresh instance; a restart never raises it
+
+    def first_rung(self) -> Rung:
+        """Returns the operator's rung of an instance that has no journal yet."""
+        return Rung[self.start_rung]
+
+
+def usd_e6(usd: float) -> int:
+    """Returns dollars of a settings file as micro-dollars, rounded to the nearest."""
+    return round(usd * 1_000_000)
+
+
+def cents_e4(cents: float) -> int:
+    """Returns cents of a settings file as 1e-4 dollars, rounded to the nearest."""
+    return round(cents * 100)
+
+
+def shares_e6(shares: float) -> int:
+    """Returns shares of a settings file as micro-shares, rounded to the nearest."""
+    return round(shares * 1_000_000)

@@ -149,11 +149,15 @@ class LegOutcome(Enum):
 
 
 class LegResult(msgspec.Struct, frozen=True, gc=False):
-    """Is the venue's answer for one order, matched by order id."""
+    """Is the venue's answer for one order, matched by order id.
+
+    matched_e6 is how many shares the answer says matched at once, -1 where it does not say.
+    """
 
     order_id: str
     outcome: LegOutcome
     reason: str = ""
+    matched_e6: int = -1
 
 
 class SubmitResult(Fact, frozen=True, gc=False):

@@ -20,7 +20,11 @@ class Kept(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=True):
 
 
 class RunStarted(Kept, frozen=True, gc=False):
-    """A run began. counter_base separates its salts from those of earlier runs."""
+    """A run began. salt_base separates its salts from those of earlier runs.
+
+    world names the embedded venue's own life ("" for a real venue): money of a world that has
+    ended is not carried into the next.
+    """
 
     run: str
     version: str
@@ -28,6 +32,7 @@ class RunStarted(Kept, frozen=True, gc=False):
     evidence: Evidence
     config_hash: str
     salt_base: int
+    world: str = ""
 
 
 class RunEnded(Kept, frozen=True, gc=False):

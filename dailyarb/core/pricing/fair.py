@@ -1,0 +1,131 @@
+"""P(up): the probability that a window ends at or above its strike.
+
+On averages: N((m - ln K) / sqrt(v)), with m the mean of the log average less the drift term, and
+v = sigma^2 (tau - 2L/3) for tau >= L, sigma^2 tau^3 / (3 L^2) inside, where the average is its
+fixed part plus tau/L at spot. On spot rules: N(d2), d2 = (ln(S/K) - sigma^2 tau / 2) / (sigma
+sqrt(tau)). A tie pays UP.
+
+tau is in seconds, sigma per root second (not annualised), prices in dollars.
+
+Sources: Black and Scholes 1973 for N(d2); the variance of an arithmetic average of a Brownian
+path, Turnbull and Wakeman 1991, to first order in sigma^2 tau (windows of minutes).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from dailyarb.core.domain.market import SettlementKind
+
+# A value stamped T is the mean of the seconds that ended about three seconds before T
+# (polymarket.md 2.4, third parties).
+TWAP_LAG_S = 3.0
+_ROOT2 = math.sqrt(2.0)
+
+
+class Fair(NamedTuple):
+    """Is a fair value: P(up), the standard score behind it, and the standard deviation in log."""
+
+    p_up: float
+    z: float
+    sd: float
+
+
+def normal_cdf(x: float) -> float:
+    """Returns the standard normal distribution function."""
+    return 0.5 * math.erfc(-x / _ROOT2)
+
+
+def normal_pdf(x: float) -> float:
+    """Returns the standard normal density."""
+    return math.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+
+
+def variance_left(tau_s: float, sigma: float, lookback_s: float) -> float:
+    """Returns the variance of the log settlement value that is still open.
+
+    Args:
+        tau_s: seconds to the end of the averaging window, >= 0.
+        sigma: volatility per root second.
+        lookback_s: L, length of the averaging window; 0 for a spot rule.
+    """
+    tau = max(0.0, tau_s)
+    if lookback_s <= 0.0:
+        return sigma * sigma * tau
+    if tau >= lookback_s:
+        return sigma * sigma * (tau - 2.0 * lookback_s / 3.0)
+    return sigma * sigma * tau**3 / (3.0 * lookback_s * lookback_s)
+
+
+def fair_spot(
+    spot: float, strike: float, tau_s: float, sigma: float, basis_sd: float = 0.0
+) -> Fair:
+    """Returns P(up) under a spot rule; basis_sd is the log sd of our estimate of the spot."""
+    variance = variance_left(tau_s, sigma, 0.0)
+    mean = math.log(spot / strike) - 0.5 * variance
+    return _from_score(mean, variance + basis_sd * basis_sd)
+
+
+def fair_average(  # noqa: PLR0913 - the formula has these inputs
+    spot: float,
+    strike: float,
+    tau_s: float,
+    sigma: float,
+    lookback_s: float,
+    fixed_mean: float | None,
+    basis_sd: float = 0.0,
+) -> Fair:
+    """Returns P(up) when the end value is an average of the last `lookback_s` seconds.
+
+    Args:
+        spot: estimate of the settling feed's spot.
+        strike: settling value at the start of the window.
+        tau_s: seconds to the end of the averaging window.
+        sigma: volatility per root second.
+        lookback_s: L > 0.
+        fixed_mean: mean of the part of the average that is already history (None outside it).
+        basis_sd: log sd of our estimate of spot, added to the variance.
+    """
+    tau = max(0.0, tau_s)
+    variance = variance_left(tau, sigma, lookback_s)
+    if tau >= lookback_s or fixed_mean is None:
+        mean_price = spot
+        # E[log average]: the average of -sigma^2 t / 2 over the averaging window.
+        drift = 0.5 * sigma * sigma * max(0.0, tau - 0.5 * lookback_s)
+    else:
+        open_share = tau / lookback_s
+        mean_price = fixed_mean * (1.0 - open_share) + spot * open_share
+        drift = 0.25 * sigma * sigma * tau * open_share
+    mean = math.log(mean_price / strike) - drift
+    return _from_score(mean, variance + basis_sd * basis_sd)
+
+
+def _from_score(mean: float, variance: float) -> Fair:
+    if variance <= 0.0:
+        return Fair(1.0 if mean >= 0.0 else 0.0, math.copysign(math.inf, mean or 1.0), 0.0)
+    sd = math.sqrt(variance)
+    z = mean / sd
+    return Fair(normal_cdf(z), z, sd)
+
+
+def fair_value(  # noqa: PLR0913 - one door for all families of rule
+    kind: SettlementKind,
+    spot: float,
+    strike: float,
+    tau_s: float,
+    sigma: float,
+    lookback_s: float = 0.0,
+    fixed_mean: float | None = None,
+    basis_sd: float = 0.0,
+) -> Fair:
+    """Returns P(up) under the market's own rule; `tau_s` counts to the stamp that decides."""
+    if kind is SettlementKind.TWAP and lookback_s > 0.0:
+        tau = max(0.0, tau_s - TWAP_LAG_S)
+        return fair_average(spot, strike, tau, sigma, lookback_s, fixed_mean, basis_sd)
+    return fair_spot(spot, strike, tau_s, sigma, basis_sd)
+
+
+def sensitivity_per_bp(fair: Fair) -> float:
+    """Returns the change of P(up) per basis point of the reference."""
+    return 0.0 if fair.sd <= 0.0 else normal_pdf(fair.z) / fair.sd * 1e-4

@@ -1,21 +1,23 @@
-"""Builds the Cython rooms; everything else is in pyproject.toml."""
+"""Builds the Cython rooms and lays the shipped files into the package."""
 
 import importlib.util
 import os
+import shutil
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 # `make sanitize` sets this to build with address and undefined-behaviour checks.
 SANITIZE = os.environ.get("DAILYARB_SANITIZE") == "1"
-FLAGS = (
-    ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
-    if SANITIZE
-    else ["-O3", "-g0"]
-)
-LINK = ["-fsanitize=address,undefined"] if SANITIZE else []
+CHECKS = ["-fsanitize=address,undefined"]
+FLAGS = ["-O1", "-g", *CHECKS, "-fno-omit-frame-pointer"] if SANITIZE else ["-O3", "-g0"]
+# The interpreter's own -g would make the modules ten times as large; GNU ld strips what is left.
+STRIP = ["-Wl,-s"] if sys.platform.startswith("linux") else []
+LINK = CHECKS if SANITIZE else STRIP
 
 
 def simdjson_folder() -> str:
@@ -38,14 +40,32 @@ def extension(path: Path) -> Extension:
         sources,
         language="c++",
         include_dirs=[simdjson_folder(), "dailyarb/_fast"],
+        depends=[str(header.relative_to(ROOT)) for header in path.parent.glob("*.hpp")],
         extra_compile_args=["-std=c++17", *FLAGS],
         extra_link_args=LINK,
     )
 
 
+class ShipData(build_py):
+    """Copies config.toml and the themes into the built package; an editable one reads the tree."""
+
+    def run(self) -> None:
+        """Builds the Python files, then lays the shipped ones beside them."""
+        super().run()
+        if self.editable_mode:
+            return
+        data = Path(self.build_lib) / "dailyarb" / "_data"
+        (data / "themes").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / "config.toml", data / "config.toml")
+        for theme in sorted((ROOT / "themes").glob("*.toml")):
+            shutil.copyfile(theme, data / "themes" / theme.name)
+
+
 setup(
+    cmdclass={"build_py": ShipData},
+    options={"build_ext": {"parallel": os.cpu_count()}},
     ext_modules=cythonize(
-        [extension(p) for p in sorted((ROOT / "dailyarb").rglob("*.pyx"))],
+        [extension(path) for path in sorted((ROOT / "dailyarb").rglob("*.pyx"))],
         compiler_directives={"language_level": "3"},
-    )
+    ),
 )

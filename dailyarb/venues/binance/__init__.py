@@ -1,0 +1,1 @@
+"""Binance spot: the reference. Read only: no account, no order."""

@@ -1,0 +1,1 @@
+"""Polymarket: markets, books, own orders and the settling feed."""

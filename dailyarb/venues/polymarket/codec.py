@@ -50,7 +50,7 @@ class WireMaker(Wire, frozen=True, gc=False):
 
 
 class WireTrade(Wire, frozen=True, gc=False):
-    """Is a trade as the user channel and `/data/trades` give it; top-level words are the taker's."""
+    """Is a trade of the user channel or `/data/trades`; top-level words are the taker's."""
 
     id: str
     taker_order_id: str
@@ -154,7 +154,7 @@ def load(raw: bytes | str) -> Any:
         return json.loads(
             raw, object_pairs_hook=_unique, parse_float=str, parse_constant=_no_constant
         )
-    except _Damaged as error:
+    except _DamagedError as error:
         raise FrameFault(error.kind, len(raw)) from None
     except RecursionError:
         raise FrameFault("depth", len(raw)) from None
@@ -171,7 +171,7 @@ def shape(found: Any, kind: type[T], size: int) -> T:
         raise FrameFault("missing" if missing else "type", size) from None
 
 
-class _Damaged(ValueError):
+class _DamagedError(ValueError):
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
         self.kind = kind
@@ -180,12 +180,12 @@ class _Damaged(ValueError):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Damaged("duplicate")
+        raise _DamagedError("duplicate")
     return found
 
 
 def _no_constant(_: str) -> NoReturn:
-    raise _Damaged("number")
+    raise _DamagedError("number")
 
 
 def scaled(text: Num | None, decimals: int, high: int, size: int = 0) -> int:

@@ -1,0 +1,340 @@
+"""The order machine: one object an order, moved only by evidence.
+
+An order is drafted with the salt and stamp that make its id, signed once, journalled, then sent.
+What the venue has not proven stays UNKNOWN and keeps its exposure; it is asked about, never sent
+again under another name (faults F26-F30, I8, I20).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dailyarb.core.domain.clock import Instant
+from dailyarb.core.domain.commands import Command, Journal, OrderDraft, QueryOrder
+from dailyarb.core.domain.errors import InvariantBroken
+from dailyarb.core.domain.events import Fill, LegOutcome, LegResult, OrderReport, Signed
+from dailyarb.core.domain.grid import amounts
+from dailyarb.core.domain.ids import StrategyId
+from dailyarb.core.domain.intents import Intent, IntentKind, Leg
+from dailyarb.core.domain.market import MarketSpec, Outcome, Side
+from dailyarb.core.domain.orders import LIVE, TERMINAL, TIF, OrderState, move
+from dailyarb.core.domain.records import OrderMoved, OrderSigned
+from dailyarb.core.domain.settings import Risk
+from dailyarb.core.domain.units import MS
+
+SALT_SPAN = 2**20  # orders of one run
+ASK_AGAIN_MAX_NS = 10_000 * MS
+KEPT_DONE = 400
+
+
+@dataclass(slots=True)
+class Order:
+    """Is one order and everything proven about it."""
+
+    draft_id: int
+    intent_id: int
+    strategy: StrategyId
+    intent: IntentKind
+    market_id: str
+    outcome: Outcome
+    side: Side
+    price_e4: int
+    size_e6: int
+    tif: TIF
+    post_only: bool
+    pair_id: int
+    edge_e4: int
+    fair_e4: int
+    ttl_ns: int
+    stamp_ms: int
+    salt: int
+    state: OrderState = OrderState.DRAFT
+    order_id: str = ""
+    order_json: bytes = b""
+    filled_e6: int = 0
+    matched_e6: int = -1
+    accepted: bool = False
+    sent_ns: int = 0
+    sent_wall_ns: int = 0
+    acked_ns: int = 0
+    asked_ns: int = 0
+    asks: int = 0
+    cancel_ns: int = 0
+    queue_e6: int = -1  # shares ahead of us when it came to rest
+    trigger_ns: int = 0
+    decided_ns: int = 0
+    reason: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Says whether it may still fill as far as is proven."""
+        return self.state in LIVE
+
+    @property
+    def left_e6(self) -> int:
+        """Returns the shares that may still fill."""
+        return max(0, self.size_e6 - self.filled_e6)
+
+    @property
+    def takes(self) -> bool:
+        """Says whether it is meant to cross."""
+        return self.tif in (TIF.FOK, TIF.FAK)
+
+
+class Orders:
+    """Holds all orders of an engine; every move appends its journal record to `out`."""
+
+    def __init__(self, risk: Risk, salt_base: int) -> None:
+        self.by_id: dict[str, Order] = {}
+        self._risk = risk
+        self._by_draft: dict[int, Order] = {}
+        self._live: dict[str, Order] = {}
+        self._salt_base = salt_base
+        self._drafts = 0
+        self._stamp_ms = 0
+
+    def draft(
+        self, intent: Intent, leg: Leg, intent_id: int, spec: MarketSpec, now: Instant
+    ) -> OrderDraft:
+        """Makes one order of an intent's leg and returns what is to be signed."""
+        self._drafts += 1
+        if self._drafts >= SALT_SPAN:
+            raise InvariantBroken("more orders in one run than salts")
+        self._stamp_ms = max(self._stamp_ms + 1, now.wall_ns // MS)
+        salt = self._salt_base * SALT_SPAN + self._drafts
+        order = Order(
+            self._drafts, intent_id, intent.strategy, intent.kind, intent.market_id,
+            leg.outcome, leg.side, leg.price_e4, leg.size_e6, leg.tif, leg.post_only,
+            intent.pair_id, intent.edge_e4, intent.fair_e4, intent.ttl_ms * MS,
+            self._stamp_ms, salt,
+        )  # fmt: skip
+        self._by_draft[order.draft_id] = order
+        cash = amounts(leg.side, leg.price_e4, leg.size_e6)
+        return OrderDraft(
+            order.draft_id,
+            spec.market_id,
+            spec.token(leg.outcome),
+            leg.side,
+            cash.maker_e6,
+            cash.taker_e6,
+            salt,
+            self._stamp_ms,
+            leg.tif,
+            leg.post_only,
+            spec.neg_risk,
+            spec.version,
+        )
+
+    def signed(self, event: Signed, out: list[Command]) -> Order | None:
+        """Takes a signature: journals the bytes. None when the draft was withdrawn meanwhile."""
+        order = self._by_draft.pop(event.draft_id, None)
+        if order is None or order.state is not OrderState.DRAFT:
+            return None
+        order.order_id, order.order_json = event.order_id, event.order_json
+        order.state = move(order.order_id, order.state, OrderState.SIGNED)
+        out.append(Journal(_signed_record(order)))
+        order.state = move(order.order_id, order.state, OrderState.JOURNALLED)
+        self.by_id[order.order_id] = order
+        self._live[order.order_id] = order
+        return order
+
+    def siblings(self, order: Order) -> list[Order] | None:
+        """Returns all orders of the same intent once every one is journalled, else None."""
+        if any(o.intent_id == order.intent_id for o in self._by_draft.values()):
+            return None
+        return [
+            o
+            for o in self._live.values()
+            if o.intent_id == order.intent_id and o.state is OrderState.JOURNALLED
+        ]
+
+    def sent(self, order: Order, now: Instant) -> None:
+        """Notes that the bytes are being handed to the wire."""
+        order.state = move(order.order_id, order.state, OrderState.SENT)
+        order.sent_ns = order.asked_ns = now.mono_ns
+        order.sent_wall_ns = now.wall_ns
+
+    def restore(self, record: OrderSigned, now: Instant) -> Order:
+        """Takes an order of an earlier run; unproven until the venue speaks."""
+        order = Order(
+            0, record.intent_id, record.strategy, record.intent, record.market_id,
+            record.outcome, record.side, record.price_e4, record.size_e6, record.tif,
+            record.post_only, record.pair_id, 0, 0, 0, record.stamp_ms, record.salt,
+            OrderState.UNKNOWN, record.order_id, record.order_json,
+        )  # fmt: skip
+        order.sent_ns, order.sent_wall_ns = now.mono_ns, now.wall_ns
+        self.by_id[order.order_id] = order
+        self._live[order.order_id] = order
+        self._stamp_ms = max(self._stamp_ms, record.stamp_ms)
+        return order
+
+    def restore_move(self, order_id: str, state: OrderState) -> None:
+        """Takes a move of an earlier run; only the last word counts."""
+        order = self.by_id.get(order_id)
+        if order is not None:
+            order.state = state if state in TERMINAL else OrderState.UNKNOWN
+            order.accepted = order.accepted or state is OrderState.OPEN
+            if state in TERMINAL:
+                self._live.pop(order_id, None)
+
+    def move(self, order: Order, state: OrderState, reason: str, out: list[Command]) -> None:
+        """Moves an order and journals it; the same state again is nothing."""
+        if state is order.state:
+            return
+        order.state = move(order.order_id, order.state, state)
+        order.reason = reason or order.reason
+        out.append(Journal(OrderMoved(order.order_id, state, reason)))
+        if state in TERMINAL:
+            self._live.pop(order.order_id, None)
+            self._forget()
+        else:
+            self._live[order.order_id] = order
+
+    def _forget(self) -> None:
+        # Terminal orders stay fillable, but not for ever: the newest are kept.
+        extra = len(self.by_id) - len(self._live) - KEPT_DONE
+        for order_id in list(self.by_id)[: max(0, extra)]:
+            if order_id not in self._live:
+                del self.by_id[order_id]
+
+    def live(self, market_id: str = "") -> list[Order]:
+        """Returns orders that may still fill, of one market or of all."""
+        return [o for o in self._live.values() if not market_id or o.market_id == market_id]
+
+    def drafts(self, market_id: str) -> list[Order]:
+        """Returns orders of a market that are being signed."""
+        return [o for o in self._by_draft.values() if o.market_id == market_id]
+
+    def unknown(self) -> list[Order]:
+        """Returns live orders whose outcome is not proven."""
+        return [
+            o
+            for o in self._live.values()
+            if o.state in (OrderState.UNKNOWN, OrderState.QUARANTINED)
+        ]
+
+    def result(self, found: LegResult, now: Instant, out: list[Command]) -> Order | None:
+        """Takes the answer to a submit, matched by order id; a fill seen first is not undone."""
+        order = self.by_id.get(found.order_id)
+        if order is None or order.state not in (OrderState.SENT, OrderState.UNKNOWN):
+            return order
+        order.acked_ns = now.mono_ns
+        outcome = found.outcome
+        if outcome is LegOutcome.UNKNOWN:
+            self.move(order, OrderState.UNKNOWN, found.reason, out)
+            return order
+        if outcome in (LegOutcome.REFUSED, LegOutcome.UNSENT):
+            self.move(order, OrderState.REFUSED, found.reason or outcome.value, out)
+            return order
+        order.accepted = True
+        if outcome is LegOutcome.KILLED:
+            self.move(order, OrderState.EXPIRED, found.reason or "no match", out)
+        elif outcome is LegOutcome.DELAYED:
+            self.move(order, OrderState.DELAYED, found.reason, out)
+        else:
+            self.move(order, OrderState.OPEN, "", out)
+            if outcome is LegOutcome.MATCHED and order.takes:
+                order.matched_e6 = found.matched_e6
+            self._finish(order, out)
+        return order
+
+    def fill(self, fill: Fill, out: list[Command]) -> Order | None:
+        """Counts a fill; it proves the order whatever was or was not answered."""
+        order = self.by_id.get(fill.order_id)
+        if order is None:
+            return None
+        order.filled_e6 += fill.size_e6
+        order.accepted = True
+        if order.state in (OrderState.SENT, OrderState.UNKNOWN, OrderState.QUARANTINED):
+            self.move(order, OrderState.OPEN, "", out)
+        if order.filled_e6 >= order.size_e6:
+            self.move(order, OrderState.FILLED, "", out)
+        elif order.state not in TERMINAL:
+            self._finish(order, out)
+        return order
+
+    def unfill(self, order_id: str, size_e6: int) -> None:
+        """Takes back a voided fill."""
+        order = self.by_id.get(order_id)
+        if order is not None:
+            order.filled_e6 -= size_e6
+
+    def _finish(self, order: Order, out: list[Command]) -> None:
+        # A taker order is over once what the answer said was matched has arrived as fills.
+        if not order.takes or order.matched_e6 < 0 or order.filled_e6 < order.matched_e6:
+            return
+        done = order.filled_e6 >= order.size_e6
+        self.move(order, OrderState.FILLED if done else OrderState.EXPIRED, "rest killed", out)
+
+    def report(self, event: OrderReport, out: list[Command]) -> Order | None:
+        """Takes the venue's dated word on one order (I20)."""
+        order = self.by_id.get(event.order_id)
+        if order is None or order.state in TERMINAL or not order.sent_ns:
+            return order
+        if event.known:
+            self._known(order, event, out)
+        elif order.accepted and event.asked_ns > order.acked_ns:
+            # It was accepted and is no longer in the active list: what did not fill is gone.
+            full = order.filled_e6 >= order.size_e6
+            self.move(order, OrderState.FILLED if full else OrderState.CANCELLED, "gone", out)
+        elif event.asked_ns - order.sent_ns >= self._risk.late_arrival_ms * MS:
+            self.move(order, OrderState.CANCELLED, "absent after late_arrival_ms", out)
+        return order
+
+    def _known(self, order: Order, event: OrderReport, out: list[Command]) -> None:
+        order.accepted = True
+        if event.state in TERMINAL:
+            if event.state is OrderState.FILLED and order.filled_e6 < event.matched_e6:
+                # Its fills have not arrived yet; they end it, and are asked for meanwhile.
+                order.matched_e6 = max(order.matched_e6, event.matched_e6)
+                self.move(order, OrderState.OPEN, "", out)
+            else:
+                self.move(order, event.state, event.reason, out)
+        else:
+            self.move(order, OrderState.OPEN, "", out)
+
+    def asks(self, now_ns: int, out: list[Command]) -> None:
+        """Asks about orders that are unproven, or matched without their fills, when due."""
+        for order in self._live.values():
+            due = self._ask_due_ns(order)
+            if due is not None and now_ns >= due:
+                order.asked_ns, order.asks = now_ns, order.asks + 1
+                out.append(QueryOrder(order.order_id, order.market_id, now_ns))
+
+    def next_ask_ns(self) -> int | None:
+        """Returns when the next question is due."""
+        dues = [due for o in self._live.values() if (due := self._ask_due_ns(o)) is not None]
+        return min(dues, default=None)
+
+    def _ask_due_ns(self, order: Order) -> int | None:
+        waiting = order.matched_e6 > order.filled_e6 or (order.takes and order.accepted)
+        open_doubt = order.state in (
+            OrderState.SENT,
+            OrderState.UNKNOWN,
+            OrderState.QUARANTINED,
+            OrderState.DELAYED,
+        )
+        if not order.sent_ns or not (waiting or open_doubt or order.cancel_ns):
+            return None
+        step = self._risk.ask_after_ms * MS << min(order.asks, 4)
+        return order.asked_ns + min(step, ASK_AGAIN_MAX_NS)
+
+    def silent(self, now_ns: int, out: list[Command]) -> list[Order]:
+        """Moves orders sent long ago without any answer to UNKNOWN and returns them."""
+        limit = self._risk.ask_after_ms * MS
+        late = [
+            o
+            for o in self._live.values()
+            if o.state is OrderState.SENT and now_ns - o.sent_ns >= limit
+        ]
+        for order in late:
+            self.move(order, OrderState.UNKNOWN, "no answer", out)
+        return late
+
+
+def _signed_record(order: Order) -> OrderSigned:
+    return OrderSigned(
+        order.order_id, order.intent_id, order.strategy, order.intent, order.market_id,
+        order.outcome, order.side, order.price_e4, order.size_e6, order.tif, order.post_only,
+        order.stamp_ms, order.salt, order.pair_id, order.order_json,
+    )  # fmt: skip

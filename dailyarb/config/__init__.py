@@ -36,6 +36,7 @@ __all__ = [
     "flat",
     "load",
     "packaged",
+    "peek",
     "reference",
     "schema",
 ]
@@ -199,3 +200,15 @@ def _check_version(raw: dict[str, Any], reader: Reader) -> None:
 def _hash(settings: Settings) -> str:
     encoded = msgspec.json.encode(settings, order="sorted")
     return hashlib.blake2b(encoded, digest_size=8).hexdigest()
+
+
+def peek(path: Path | None, key: str) -> str:
+    """Returns one text of the top of the file, or "", however broken the rest may be.
+
+    A halt must reach its engine even when the file does not pass its checks.
+    """
+    try:
+        value = _parse(file := find(path), _text(file)).get(key, "")
+    except ConfigError:
+        return ""
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,370 @@
+"""What an answer, or its absence, proves about an order: a hostile server tells it all ways."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from dailyarb.core.domain.clock import ManualClock
+from dailyarb.core.domain.commands import Cancel, CancelAll, Heartbeat, SignedOrder, Submit
+from dailyarb.core.domain.events import (
+    CancelResult,
+    Event,
+    HeartbeatResult,
+    LegOutcome,
+    SubmitResult,
+    VenueMode,
+    VenueModeKind,
+)
+from dailyarb.core.domain.orders import TIF
+from dailyarb.runtime.submit import OrderPath, PathSettings
+
+A, B = "0x" + "aa" * 32, "0x" + "bb" * 32
+SETTINGS = PathSettings(
+    connections=3, reserved=1, submit_timeout_s=0.25, cancel_timeout_s=0.25, connect_timeout_s=0.5
+)
+
+
+class Seal:
+    """Stands for the credentials: marks what it was asked to sign."""
+
+    owner = "the-key"
+
+    def headers(self, stamp_s: int, method: str, path: str, body: bytes) -> bytes:
+        return b"POLY_TIMESTAMP: %d\r\nPOLY_SIGNATURE: %d\r\n" % (stamp_s, len(body))
+
+
+Write = Callable[[asyncio.StreamWriter, bytes, bytes], Awaitable[None]]
+
+
+class Hostile:
+    """Serves HTTP requests with whatever bytes the test wants."""
+
+    def __init__(self, answer: Write) -> None:
+        self.answer = answer
+        self.requests: list[tuple[bytes, bytes]] = []
+        self.connections = 0
+
+    async def __aenter__(self) -> Hostile:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = 0
+                for line in head.split(b"\r\n"):
+                    if line.lower().startswith(b"content-length:"):
+                        length = int(line.split(b":")[1])
+                body = await reader.readexactly(length)
+                self.requests.append((head, body))
+                await self.answer(writer, head, body)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+def reply(status: int, body: object, extra: str = "") -> Write:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    async def write(writer: asyncio.StreamWriter, head: bytes, asked: bytes) -> None:
+        writer.write(
+            f"HTTP/1.1 {status} X\r\nContent-Length: {len(raw)}\r\n{extra}\r\n".encode() + raw
+        )
+
+    return write
+
+
+def raw(data: bytes, close: bool = True) -> Write:
+    async def write(writer: asyncio.StreamWriter, head: bytes, asked: bytes) -> None:
+        writer.write(data)
+        if close:
+            await writer.drain()
+            writer.close()
+
+    return write
+
+
+def order(order_id: str, tif: TIF = TIF.FAK, post_only: bool = False) -> SignedOrder:
+    return SignedOrder(order_id, json.dumps({"salt": 1, "id": order_id}).encode(), tif, post_only)
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 3.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+async def submit(answer: Write, *orders: SignedOrder) -> tuple[list[Event], Hostile, OrderPath]:
+    events: list[Event] = []
+    async with Hostile(answer) as server:
+        clock = ManualClock(0, 1_700_000_000_123_456_789)
+        path = OrderPath(f"http://127.0.0.1:{server.port}", Seal(), clock, events.append, SETTINGS)
+        await path.start()
+        await until(lambda: path.state().alive == 3)
+        path.submit(Submit(orders, asked_ns=7, trigger_ns=1, decided_ns=2))
+        assert not events, "an answer never arrives inside the command"
+        await until(lambda: any(isinstance(event, SubmitResult) for event in events))
+        await path.close()
+    return events, server, path
+
+
+def result(events: list[Event]) -> SubmitResult:
+    found = [event for event in events if isinstance(event, SubmitResult)]
+    assert len(found) == 1 and found[0].asked_ns == 7
+    return found[0]
+
+
+OK = {"success": True, "errorMsg": "", "orderID": A, "status": "live"}
+FOK = "order couldn't be fully filled. FOK orders are fully filled or killed."
+TABLE: list[tuple[str, Write, TIF, LegOutcome]] = [
+    ("rests", reply(200, OK), TIF.GTC, LegOutcome.RESTING),
+    ("matched", reply(200, {**OK, "status": "matched"}), TIF.FAK, LegOutcome.MATCHED),
+    ("delayed", reply(200, {**OK, "status": "delayed"}), TIF.FAK, LegOutcome.DELAYED),
+    ("a FAK said to rest", reply(200, OK), TIF.FAK, LegOutcome.DELAYED),
+    ("killed", reply(400, {"error": FOK}), TIF.FOK, LegOutcome.KILLED),
+    (
+        "killed, by id",
+        reply(200, {"success": False, "orderID": A, "errorMsg": FOK}),
+        TIF.FOK,
+        LegOutcome.KILLED,
+    ),
+    (
+        "refused",
+        reply(400, {"error": "not enough balance / allowance"}),
+        TIF.GTC,
+        LegOutcome.REFUSED,
+    ),
+    (
+        "a refusal dressed as success",
+        reply(200, {"success": True, "orderID": "", "errorMsg": "invalid price"}),
+        TIF.GTC,
+        LegOutcome.REFUSED,
+    ),
+    (
+        "duplicate: an earlier copy arrived",
+        reply(400, {"error": "order is duplicated"}),
+        TIF.GTC,
+        LegOutcome.UNKNOWN,
+    ),
+    ("success without id", reply(200, {"success": True}), TIF.GTC, LegOutcome.UNKNOWN),
+    ("somebody else's id", reply(200, {**OK, "orderID": B}), TIF.GTC, LegOutcome.UNKNOWN),
+    ("a status never seen", reply(200, {**OK, "status": "pending"}), TIF.GTC, LegOutcome.UNKNOWN),
+    ("empty 200", reply(200, b""), TIF.GTC, LegOutcome.UNKNOWN),
+    ("unreadable 200", reply(200, b"<html>"), TIF.GTC, LegOutcome.UNKNOWN),
+    ("cut JSON", reply(200, b'{"success":true,"orderID"'), TIF.GTC, LegOutcome.UNKNOWN),
+    (
+        "key twice",
+        reply(200, b'{"orderID":"%s","orderID":"x"}' % A.encode()),
+        TIF.GTC,
+        LegOutcome.UNKNOWN,
+    ),
+    ("500", reply(500, {"error": "internal"}), TIF.GTC, LegOutcome.UNKNOWN),
+    ("502 page", reply(502, b"<html>bad gateway"), TIF.GTC, LegOutcome.UNKNOWN),
+    ("400 without words", reply(400, b""), TIF.GTC, LegOutcome.UNKNOWN),
+    ("302", reply(302, b"{}", "Location: /x\r\n"), TIF.GTC, LegOutcome.UNKNOWN),
+    ("reset before the answer", raw(b""), TIF.GTC, LegOutcome.UNKNOWN),
+    ("cut inside the head", raw(b"HTTP/1.1 200 OK\r\nContent-Le"), TIF.GTC, LegOutcome.UNKNOWN),
+    (
+        "cut inside the body",
+        raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
+        TIF.GTC,
+        LegOutcome.UNKNOWN,
+    ),
+    ("not HTTP", raw(b"SSH-2.0-x\r\n\r\n"), TIF.GTC, LegOutcome.UNKNOWN),
+    ("hang", raw(b"", close=False), TIF.GTC, LegOutcome.UNKNOWN),
+    ("429", reply(429, {"error": "slow down"}, "Retry-After: 3\r\n"), TIF.GTC, LegOutcome.REFUSED),
+    ("425", reply(425, b""), TIF.GTC, LegOutcome.REFUSED),
+    ("403 page", reply(403, b"<html>blocked"), TIF.GTC, LegOutcome.REFUSED),
+    ("401", reply(401, {"error": "Unauthorized/Invalid api key"}), TIF.GTC, LegOutcome.REFUSED),
+]
+
+
+@pytest.mark.parametrize(("name", "answer", "tif", "outcome"), TABLE, ids=[row[0] for row in TABLE])
+async def test_outcome_of_one_order(
+    name: str, answer: Write, tif: TIF, outcome: LegOutcome
+) -> None:
+    events, server, _ = await submit(answer, order(A, tif))
+    (leg,) = result(events).results
+    assert (leg.order_id, leg.outcome) == (A, outcome), name
+    assert len(server.requests) == 1, "nothing is ever sent twice"
+
+
+MODES = [
+    (425, b"", "", VenueModeKind.RESTARTING),
+    (
+        503,
+        b'{"error":"post-only mode","code":"post_only_mode","retry_after_seconds":79}',
+        "",
+        VenueModeKind.POST_ONLY,
+    ),
+    (503, b'{"error":"Trading is currently cancel-only"}', "", VenueModeKind.CANCEL_ONLY),
+    (403, b"<html>", "", VenueModeKind.BLOCKED),
+    (401, b'{"error":"Unauthorized"}', "", VenueModeKind.AUTH_FAILED),
+    (400, b'{"error":"order_version_mismatch"}', "", VenueModeKind.AUTH_FAILED),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "extra", "kind"), MODES)
+async def test_modes_of_the_venue(
+    status: int, body: bytes, extra: str, kind: VenueModeKind
+) -> None:
+    events, _, _ = await submit(reply(status, body, extra), order(A))
+    found = result(events)
+    assert found.restricted == kind.value
+    assert found.results[0].outcome is LegOutcome.REFUSED
+    (mode,) = [event for event in events if isinstance(event, VenueMode)]
+    assert mode.kind is kind
+    if kind is VenueModeKind.POST_ONLY:
+        assert mode.retry_after_s == 79
+
+
+async def test_a_batch_is_matched_by_id_never_by_position() -> None:
+    rows = [
+        {"success": True, "orderID": "", "errorMsg": "not enough balance"},
+        {**OK, "status": "matched"},
+    ]
+    events, server, _ = await submit(reply(200, rows), order(A), order(B))
+    outcomes = {leg.order_id: leg.outcome for leg in result(events).results}
+    assert outcomes == {A: LegOutcome.MATCHED, B: LegOutcome.REFUSED}
+    assert server.requests[0][0].startswith(b"POST /orders HTTP/1.1\r\n")
+
+
+async def test_a_batch_that_answers_for_fewer_proves_nothing_about_the_rest() -> None:
+    events, _, _ = await submit(reply(200, [{**OK, "status": "matched"}]), order(A), order(B))
+    outcomes = {leg.order_id: leg.outcome for leg in result(events).results}
+    assert outcomes == {A: LegOutcome.MATCHED, B: LegOutcome.UNKNOWN}
+
+
+async def test_the_wire_carries_exactly_what_was_signed() -> None:
+    events, server, path = await submit(reply(200, OK), order(A, TIF.GTC, post_only=True))
+    head, body = server.requests[0]
+    assert json.loads(body) == {
+        "deferExec": False,
+        "owner": "the-key",
+        "orderType": "GTC",
+        "postOnly": True,
+        "order": {"salt": 1, "id": A},
+    }
+    lines = head.split(b"\r\n")
+    assert lines[0] == b"POST /order HTTP/1.1"
+    assert b"POLY_SIGNATURE: %d" % len(body) in lines, "the signature is over the bytes sent"
+    assert b"POLY_TIMESTAMP: 1700000000" in lines, "venue time in seconds"
+    found = result(events)
+    assert 0 < found.sent_ns <= found.answered_ns
+    assert path.written.count == path.tick_to_order.count == path.answered.count == 1
+
+
+async def test_without_a_connection_an_order_is_proven_unsent() -> None:
+    events: list[Event] = []
+    path = OrderPath("http://127.0.0.1:9", Seal(), ManualClock(), events.append, SETTINGS)
+    await path.start()
+    path.submit(Submit((order(A),), asked_ns=7))
+    await until(lambda: bool(events))
+    await path.close()
+    assert [leg.outcome for leg in result(events).results] == [LegOutcome.UNSENT]
+
+
+async def test_cancels_never_wait_behind_orders() -> None:
+    """Two orders hang on the wire; the third is unsent, the cancel goes out at once."""
+    events: list[Event] = []
+
+    async def answer(writer: asyncio.StreamWriter, head: bytes, body: bytes) -> None:
+        if head.startswith(b"DELETE"):
+            await reply(200, {"canceled": [A], "not_canceled": {B: "already canceled or matched"}})(
+                writer, head, body
+            )
+
+    async with Hostile(answer) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        path = OrderPath(url, Seal(), ManualClock(), events.append, SETTINGS)
+        await path.start()
+        await until(lambda: path.state().alive == 3)
+        for asked in (1, 2, 3):
+            path.submit(Submit((order(A),), asked_ns=asked))
+        path.cancel(Cancel((A, B), asked_ns=4))
+        await until(lambda: any(isinstance(event, CancelResult) for event in events))
+        unsent = [event for event in events if isinstance(event, SubmitResult)]
+        assert [event.asked_ns for event in unsent] == [3]
+        assert unsent[0].results[0].outcome is LegOutcome.UNSENT
+        (cancelled,) = [event for event in events if isinstance(event, CancelResult)]
+        assert cancelled == CancelResult(4, (A,), ((B, "already canceled or matched"),))
+        assert server.requests[-1][1] == json.dumps([A, B], separators=(",", ":")).encode()
+        path.cancel_all(CancelAll(asked_ns=5))
+        path.cancel_all(CancelAll(asked_ns=6, market_id="0xm"))
+        await until(lambda: len([e for e in events if isinstance(e, CancelResult)]) == 3)
+        heads = [head.split(b" HTTP")[0] for head, _ in server.requests[-2:]]
+        assert heads == [b"DELETE /cancel-all", b"DELETE /cancel-market-orders"]
+        await path.close()
+
+
+async def test_a_cancel_without_a_readable_answer_proves_nothing() -> None:
+    events: list[Event] = []
+    async with Hostile(reply(200, b"<html>")) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        path = OrderPath(url, Seal(), ManualClock(), events.append, SETTINGS)
+        await path.start()
+        path.cancel(Cancel((A,), asked_ns=4))
+        await until(lambda: bool(events))
+        await path.close()
+    assert events == [CancelResult(4, (), (), proven=False)]
+
+
+async def test_a_heartbeat_with_a_wrong_id_is_repeated_once_with_the_right_one() -> None:
+    events: list[Event] = []
+
+    async def answer(writer: asyncio.StreamWriter, head: bytes, body: bytes) -> None:
+        good = json.loads(body)["heartbeat_id"] == "right"
+        frame = (
+            {"heartbeat_id": "next"}
+            if good
+            else {
+                "error_msg": "Invalid Heartbeat ID",
+                "heartbeat_id": "right",
+            }
+        )
+        await reply(200 if good else 400, frame)(writer, head, body)
+
+    async with Hostile(answer) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        path = OrderPath(url, Seal(), ManualClock(), events.append, SETTINGS)
+        await path.start()
+        path.heartbeat(Heartbeat(asked_ns=1))
+        path.heartbeat(Heartbeat(asked_ns=2))
+        await until(lambda: bool(events))
+        await path.close()
+    assert events == [HeartbeatResult(1, ok=True)]
+    assert [json.loads(body)["heartbeat_id"] for _, body in server.requests] == ["", "right"]
+
+
+async def test_a_lost_connection_is_replaced() -> None:
+    events: list[Event] = []
+    async with Hostile(raw(b"")) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        path = OrderPath(url, Seal(), ManualClock(), events.append, SETTINGS)
+        await path.start()
+        await until(lambda: path.state().alive == 3)
+        path.submit(Submit((order(A),), asked_ns=7))
+        await until(lambda: bool(events) and path.state().alive == 3)
+        assert server.connections >= 4
+        await path.close()
+
+
+async def test_close_delimited_and_chunked_answers_are_read() -> None:
+    body = json.dumps({**OK, "status": "matched"}).encode()
+    head = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:10], body[10:]))
+    for data in (
+        head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n" + body,
+    ):
+        events, _, _ = await submit(raw(data), order(A))
+        assert result(events).results[0].outcome is LegOutcome.MATCHED

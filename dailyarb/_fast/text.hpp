@@ -66,6 +66,11 @@ inline bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; 
 
 constexpr uint64_t FIXED_LIMIT = 1000000000000000000ull;  // 1e18: one more digit still fits 64 bits
 
+// What JSON forbids in a bare number and a decimal in quotes may have: 01 and 5.
+inline bool json_number(const char* at, const char* end) {
+  return end[-1] != '.' && !(at[0] == '0' && end - at > 1 && at[1] != '.');
+}
+
 // Reads a plain decimal ("0.86", "13", ".5") as an integer scaled by 10**decimals, exactly.
 // Signs other than a leading minus and exponents are FAULT_NUMBER; a minus is FAULT_RANGE;
 // more significant decimals than the scale holds are FAULT_SCALE.
@@ -94,6 +99,7 @@ inline Fault parse_fixed(const Text& text, int decimals, int64_t most, int64_t& 
     }
   }
   if (p != end || digits == 0) return FAULT_NUMBER;
+  if (text.kind == TEXT_NUMBER && !json_number(text.at + negative, end)) return FAULT_NUMBER;
   for (; places < decimals; ++places) {
     if (value >= FIXED_LIMIT) big = true;
     else value *= 10;
@@ -158,6 +164,19 @@ inline const char* scan_fixed(const char* p, const char* end, int decimals, int6
   }
   while (left-- > 0) value *= 10;
   if (p == end || *p != '"' || value > static_cast<uint64_t>(most)) return nullptr;
+  out = static_cast<int64_t>(value);
+  return p;
+}
+
+// Reads a bare JSON integer of up to 18 digits; returns what follows it, or nullptr.
+inline const char* scan_integer(const char* p, const char* end, int64_t most, int64_t& out) {
+  const char* const begin = p;
+  uint64_t value = 0;
+  while (p != end && p - begin < 19 && is_digit(*p)) {
+    value = value * 10 + static_cast<uint64_t>(*p++ - '0');
+  }
+  if (p == begin || p - begin > 18 || (*begin == '0' && p - begin > 1)) return nullptr;
+  if (value > static_cast<uint64_t>(most)) return nullptr;
   out = static_cast<int64_t>(value);
   return p;
 }

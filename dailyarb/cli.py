@@ -45,8 +45,9 @@ def _warn(text: str) -> None:
 def _code(error: Exception) -> Exit:
     """Returns the exit code of an error of ours."""
     from dailyarb.core.domain import errors
+    from dailyarb.verbs.output import UsageError
 
-    if isinstance(error, errors.ConfigError | errors.SecretError):
+    if isinstance(error, errors.ConfigError | errors.SecretError | UsageError):
         return Exit.USAGE
     if isinstance(error, errors.JournalError):
         return Exit.DISK

@@ -9,8 +9,14 @@ from typing import Any
 
 import msgspec
 
+from dailyarb.core.domain.errors import DailyarbError
+
 Cell = Callable[[Any], str]
 ABSENT = "-"
+
+
+class UsageError(DailyarbError):
+    """The words of a command do not fit together."""
 
 
 def text(value: Any) -> str:

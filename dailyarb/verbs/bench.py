@@ -1,0 +1,96 @@
+"""`dailyarb bench`: every budget on this machine, each beside its peers in one run."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import platform
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dailyarb
+from dailyarb import bench as room
+from dailyarb.verbs.output import Column, Output, UsageError, number
+
+Result = dict[str, Any]
+
+
+def bench(arguments: Namespace, out: Output) -> int:
+    """Runs the benchmarks; text as they come, or one JSON object."""
+    if not 1 <= arguments.rounds <= 1000:
+        raise UsageError("--rounds: allowed 1 to 1000")
+    chosen = [name for name in modules() if arguments.only in name]
+    if not chosen:
+        raise UsageError(f"--only {arguments.only}: known are {', '.join(modules())}")
+    results: list[Result] = []
+    for name in chosen:
+        if not out.json:
+            out.warn(f"bench {name} ...")
+        results += run_module(name, arguments.rounds)
+    if out.json:
+        out.value({"machine": machine(), "benchmarks": results})
+        return 0
+    facts = machine()
+    out.write(f"{facts['cpu']}, {facts['cores']} cores, load {facts['load']}, {facts['python']}")
+    columns = [
+        Column("name", "what"),
+        Column("ours", "ours", number(1), right=True),
+        Column("unit", ""),
+        Column("peers", "peers", _peers),
+        Column("ratio_to_best_peer", "ours / best peer", number(2), right=True),
+    ]
+    out.table(columns, results, empty="nothing was measured")
+    return 0
+
+
+def modules() -> list[str]:
+    """Returns the names of the benchmark modules."""
+    return sorted(found.name for found in pkgutil.iter_modules(room.__path__))
+
+
+def run_module(name: str, rounds: int) -> list[Result]:
+    """Returns the results of one module, with the median under its unit's own name too."""
+    module = importlib.import_module(f"dailyarb.bench.{name}")
+    return [shaped(result) for result in module.run(rounds)] if hasattr(module, "run") else []
+
+
+def shaped(result: Result) -> Result:
+    """Returns a result in the shape of the JSON: `ns_p50` beside what the module said.
+
+    A rate has no median in nanoseconds and keeps `ours` and `unit` alone.
+    """
+    scale = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}.get(str(result.get("unit", "")))
+    if scale is None:
+        return result
+    return {"name": result["name"], "ns_p50": round(result["ours"] * scale, 1), **result}
+
+
+def _peers(peers: dict[str, float] | None) -> str:
+    return ", ".join(f"{name} {value:,.1f}" for name, value in (peers or {}).items()) or "-"
+
+
+def machine() -> Result:
+    """Returns what the numbers were measured on."""
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "dailyarb": dailyarb.__version__,
+    }
+
+
+def _cpu() -> str:
+    return next(_models(), platform.machine())
+
+
+def _models() -> Iterator[str]:
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                yield line.partition(":")[2].strip()

@@ -40,12 +40,7 @@ SECOND_NS = 1_000_000_000
 class Authority(Protocol):
     """Is what proves to the venue that a request is ours."""
 
-    @property
-    def owner(self) -> str:
-        """Returns the API key, which is also the owner of orders."""
-        ...
-
-    def headers(self, stamp_s: int, method: str, path: str, body: bytes) -> bytes:
+    def block(self, timestamp_s: int, method: str, path: str, body: bytes) -> bytes:
         """Returns the header lines of one request, each with its CRLF."""
         ...
 
@@ -62,6 +57,7 @@ class PathSettings(msgspec.Struct, frozen=True, kw_only=True):
     retry_max_s: float = 5.0
     warm_s: float = 20.0
     waiting_max: int = 64  # cancels waiting for a connection
+    tls: ssl.SSLContext | None = None  # for https; None takes the default one
 
 
 class PathState(msgspec.Struct, frozen=True, gc=False):
@@ -84,25 +80,26 @@ class OrderPath:
 
     Args:
         url: base address of the order venue.
-        authority: makes the authentication headers.
+        authority: makes the authentication headers (`RequestAuth`).
+        owner: our API key, which is also the owner of orders.
         clock: venue time for the stamp of the headers.
         emit: takes every event; called from the loop, never inside a command's own call.
         settings: bounds.
-        tls: context for https, None for the default one.
     """
 
     def __init__(
         self,
         url: str,
         authority: Authority,
+        owner: str,
         clock: Clock,
         emit: Callable[[Event], None],
         settings: PathSettings | None = None,
-        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.settings = settings or PathSettings()
         self.target = Target.of(url)
-        self._tls = (tls or ssl.create_default_context()) if self.target.tls else None
+        context = self.settings.tls or (ssl.create_default_context() if self.target.tls else None)
+        self._tls = context
         self._authority = authority
         self._clock = clock
         self._emit = emit
@@ -133,7 +130,7 @@ class OrderPath:
         self._body_head = {
             (tif, post): (
                 b'{"deferExec":false,"owner":%b,"orderType":"%b","postOnly":%b,"order":'
-                % (_text(authority.owner), tif.encode("ascii"), b"true" if post else b"false")
+                % (_text(owner), tif.encode("ascii"), b"true" if post else b"false")
             )
             for tif in ("GTC", "GTD", "FOK", "FAK")
             for post in (False, True)
@@ -247,7 +244,7 @@ class OrderPath:
 
     def _request(self, method: str, path: str, body: bytes) -> bytes:
         stamp_s = self._clock.now().wall_ns // SECOND_NS
-        auth = self._authority.headers(stamp_s, method, path, body)
+        auth = self._authority.block(stamp_s, method, path, body)
         return b"%b%d\r\n%b\r\n%b" % (self._heads[method, path], len(body), auth, body)
 
     def _urgent(self, request: bytes, done: _Done) -> None:

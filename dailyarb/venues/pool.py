@@ -190,10 +190,9 @@ class Pool:
         if same is not False:
             return []
         self._suspicions.append(now_ns)
-        actions: list[Action] = []
-        for found in list(self._conns.values()):
-            if found.state is not ConnState.DIALLING:
-                actions.append(self._drop(found, "content differs from the witness", now_ns))
+        open_now = [c for c in self._conns.values() if c.state is not ConnState.DIALLING]
+        why = "content differs from the witness"
+        actions: list[Action] = [self._drop(found, why, now_ns) for found in open_now]
         while self._suspicions[0] < now_ns - self.settings.suspicion_window_ns:
             self._suspicions.popleft()
         if len(self._suspicions) >= self.settings.suspicions_max:
@@ -265,12 +264,10 @@ class Pool:
         silent = [found for found in live if self._silent(found, now_ns)]
         if not silent or not self.expecting:
             return
-        if len(silent) < len(live):
-            for found in silent:
-                actions.append(self._drop(found, "silent while another flows", now_ns))
-        elif not settings.witnessed:
-            for found in silent:
-                actions.append(self._drop(found, "silent", now_ns))
+        alone = len(silent) == len(live)
+        if not alone or not settings.witnessed:
+            why = "silent" if alone else "silent while another flows"
+            actions.extend([self._drop(found, why, now_ns) for found in silent])
         elif not self._asked and now_ns - self._quiet_since_ns >= settings.silence_ns:
             self._asked = True
             actions.append(Witness())
@@ -283,11 +280,10 @@ class Pool:
             for found in staying
         )
         if flowing >= self.wanted:
-            for found in list(self._conns.values()):
-                if found.leaving:
-                    actions.append(self._drop(found, found.leaving, now_ns, blame=False))
-        for found in staying[max(0, self.wanted) :]:
-            actions.append(self._drop(found, "one too many", now_ns, blame=False))
+            gone = [found for found in self._conns.values() if found.leaving]
+            actions.extend([self._drop(c, c.leaving, now_ns, blame=False) for c in gone])
+        surplus = staying[max(0, self.wanted) :]
+        actions.extend([self._drop(c, "one too many", now_ns, blame=False) for c in surplus])
 
     def _dial(self, now_ns: int, actions: list[Action]) -> None:
         for _ in range(self._missing()):

@@ -31,9 +31,7 @@ SETTINGS = PathSettings(
 class Seal:
     """Stands for the credentials: marks what it was asked to sign."""
 
-    owner = "the-key"
-
-    def headers(self, stamp_s: int, method: str, path: str, body: bytes) -> bytes:
+    def block(self, stamp_s: int, method: str, path: str, body: bytes) -> bytes:
         return b"POLY_TIMESTAMP: %d\r\nPOLY_SIGNATURE: %d\r\n" % (stamp_s, len(body))
 
 
@@ -99,7 +97,7 @@ def order(order_id: str, tif: TIF = TIF.FAK, post_only: bool = False) -> SignedO
 
 async def until(condition: Callable[[], bool], timeout_s: float = 3.0) -> None:
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - a condition, bounded
             await asyncio.sleep(0.002)
 
 
@@ -107,7 +105,9 @@ async def submit(answer: Write, *orders: SignedOrder) -> tuple[list[Event], Host
     events: list[Event] = []
     async with Hostile(answer) as server:
         clock = ManualClock(0, 1_700_000_000_123_456_789)
-        path = OrderPath(f"http://127.0.0.1:{server.port}", Seal(), clock, events.append, SETTINGS)
+        path = OrderPath(
+            f"http://127.0.0.1:{server.port}", Seal(), "the-key", clock, events.append, SETTINGS
+        )
         await path.start()
         await until(lambda: path.state().alive == 3)
         path.submit(Submit(orders, asked_ns=7, trigger_ns=1, decided_ns=2))
@@ -265,7 +265,9 @@ async def test_the_wire_carries_exactly_what_was_signed() -> None:
 
 async def test_without_a_connection_an_order_is_proven_unsent() -> None:
     events: list[Event] = []
-    path = OrderPath("http://127.0.0.1:9", Seal(), ManualClock(), events.append, SETTINGS)
+    path = OrderPath(
+        "http://127.0.0.1:9", Seal(), "the-key", ManualClock(), events.append, SETTINGS
+    )
     await path.start()
     path.submit(Submit((order(A),), asked_ns=7))
     await until(lambda: bool(events))
@@ -285,7 +287,7 @@ async def test_cancels_never_wait_behind_orders() -> None:
 
     async with Hostile(answer) as server:
         url = f"http://127.0.0.1:{server.port}"
-        path = OrderPath(url, Seal(), ManualClock(), events.append, SETTINGS)
+        path = OrderPath(url, Seal(), "the-key", ManualClock(), events.append, SETTINGS)
         await path.start()
         await until(lambda: path.state().alive == 3)
         for asked in (1, 2, 3):
@@ -310,7 +312,7 @@ async def test_a_cancel_without_a_readable_answer_proves_nothing() -> None:
     events: list[Event] = []
     async with Hostile(reply(200, b"<html>")) as server:
         url = f"http://127.0.0.1:{server.port}"
-        path = OrderPath(url, Seal(), ManualClock(), events.append, SETTINGS)
+        path = OrderPath(url, Seal(), "the-key", ManualClock(), events.append, SETTINGS)
         await path.start()
         path.cancel(Cancel((A,), asked_ns=4))
         await until(lambda: bool(events))
@@ -335,7 +337,7 @@ async def test_a_heartbeat_with_a_wrong_id_is_repeated_once_with_the_right_one()
 
     async with Hostile(answer) as server:
         url = f"http://127.0.0.1:{server.port}"
-        path = OrderPath(url, Seal(), ManualClock(), events.append, SETTINGS)
+        path = OrderPath(url, Seal(), "the-key", ManualClock(), events.append, SETTINGS)
         await path.start()
         path.heartbeat(Heartbeat(asked_ns=1))
         path.heartbeat(Heartbeat(asked_ns=2))
@@ -349,7 +351,7 @@ async def test_a_lost_connection_is_replaced() -> None:
     events: list[Event] = []
     async with Hostile(raw(b"")) as server:
         url = f"http://127.0.0.1:{server.port}"
-        path = OrderPath(url, Seal(), ManualClock(), events.append, SETTINGS)
+        path = OrderPath(url, Seal(), "the-key", ManualClock(), events.append, SETTINGS)
         await path.start()
         await until(lambda: path.state().alive == 3)
         path.submit(Submit((order(A),), asked_ns=7))

@@ -1,0 +1,257 @@
+"""What every redundant feed has in common: the pool's actions on real sockets, and its health."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from dailyarb._fast.histogram import LatencyHistogram
+from dailyarb.core.domain.events import Event, FeedState, FeedStatus
+from dailyarb.core.domain.ids import FeedId
+from dailyarb.runtime.clock import BootClock, boot_ns
+from dailyarb.venues.pool import Action, Degrade, Dial, Drop, Pool, PoolSettings, TokenBucket
+
+MS_NS = 1_000_000
+SECOND_NS = 1_000_000_000
+
+
+class FeedContext(msgspec.Struct, frozen=True):
+    """Is what every feed is given.
+
+    emit takes each event; failed takes a fault of our own that must not be swallowed; rng is the
+    source of all jitter; buckets are shared by the feeds of a venue.
+    """
+
+    clock: BootClock
+    emit: Callable[[Event], None]
+    failed: Callable[[BaseException], None]
+    rng: random.Random
+
+
+class Totals(msgspec.Struct, frozen=True, gc=False):
+    """Is what the open connections of a feed have received, and when content last came."""
+
+    frames: int = 0
+    octets: int = 0
+    faults: int = 0
+    content_ns: int = 0
+
+
+class PooledFeed(ABC):
+    """Keeps the connections of one feed as its pool decides, and reports its health.
+
+    Subclasses open a connection in `_connect`, which returns when it is over, and report opening
+    and content to `self.pool`.
+
+    Args:
+        feed: its name.
+        context: clock, callbacks, jitter.
+        urls: addresses; connections spread over them.
+        settings: the pool's bounds.
+        max_age_ms: age of content up to which the feed counts as fresh.
+    """
+
+    def __init__(
+        self,
+        feed: FeedId,
+        context: FeedContext,
+        urls: Sequence[str],
+        settings: PoolSettings,
+        max_age_ms: int,
+        bucket: TokenBucket | None = None,
+    ) -> None:
+        self.feed = feed
+        self.context = context
+        self.urls = tuple(urls)
+        # Binance allows 300 attempts in 5 minutes; the others are not asked more of either.
+        bucket = bucket or TokenBucket(300, 300 * SECOND_NS)
+        self.pool = Pool(settings, len(self.urls), context.rng, bucket)
+        self.max_age_ms = max_age_ms
+        self.gaps = 0
+        self.resyncs = 0
+        self.detail = ""
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._running = False
+        self._ever_open = False
+        self._was = (FeedStatus.CONNECTING, 0, "")
+        self._gone = Totals()  # of connections that ended
+        self._before = (0, 0, 0)  # frames, bytes and time of the last second
+
+    @abstractmethod
+    async def _connect(self, conn: int, url: str) -> float:
+        """Runs one connection to its end; returns how long to wait before the next, in seconds.
+
+        Raises:
+            OSError: it could not be opened, or broke.
+        """
+
+    @abstractmethod
+    def _drop(self, conn: int, why: str) -> None:
+        """Closes a connection at once."""
+
+    @abstractmethod
+    def _totals(self) -> Totals:
+        """Returns the sums over the open connections."""
+
+    def _lags(self) -> LatencyHistogram:
+        """Returns the lag of receipt behind the venue's stamps; empty where it sends none."""
+        return LatencyHistogram()
+
+    def _all_lost(self) -> None:
+        """Takes that the last open connection ended."""
+
+    def _witness(self) -> None:
+        """Asks another source; by default nobody can be asked."""
+        self._act(self.pool.witness(None, boot_ns()))
+
+    def _chores(self, now_ns: int) -> None:
+        """Does what is due once a second."""
+
+    def start(self) -> None:
+        """Starts to connect."""
+        self._running = True
+        self._before = (0, 0, boot_ns())
+        self.step()
+
+    async def close(self) -> None:
+        """Drops every connection and waits for their tasks."""
+        self._running = False
+        if self._timer is not None:
+            self._timer.cancel()
+        tasks = list(self._tasks.values())
+        for conn in list(self._tasks):
+            self._drop(conn, "closing")
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def step(self) -> None:
+        """Lets the pool decide now; called on every change and when its deadline comes."""
+        if not self._running:
+            return
+        now_ns = boot_ns()
+        self._act(self.pool.step(now_ns))
+        if self._timer is not None:
+            self._timer.cancel()
+        due_ns = self.pool.next_deadline(boot_ns())
+        wait_s = min(3600.0, max(0.001, (due_ns - now_ns) / SECOND_NS))
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self.step)
+        self._report(force=False)
+
+    def second(self) -> None:
+        """Does the chores of once a second and reports the feed's state; the shell calls it."""
+        self._chores(boot_ns())
+        self.step()
+        self._report(force=True)
+
+    def state(self) -> FeedState:
+        """Returns the feed's health as of now, with rates since the last call of `second`."""
+        now_ns = boot_ns()
+        totals = self._sums()
+        frames, octets, since_ns = self._before
+        seconds = max(1e-3, (now_ns - since_ns) / SECOND_NS)
+        lags = self._lags()
+        status, alive, detail = self._standing(totals, now_ns)
+        return FeedState(
+            feed=self.feed,
+            status=status,
+            connections=alive,
+            wanted=self.pool.wanted,
+            age_ms=max(0, (now_ns - totals.content_ns) // MS_NS) if totals.content_ns else -1,
+            rate_hz=max(0, totals.frames - frames) / seconds,
+            bytes_hz=max(0, totals.octets - octets) / seconds,
+            lag_p50_ms=lags.percentile(50) / MS_NS if lags.count else 0.0,
+            lag_p99_ms=lags.percentile(99) / MS_NS if lags.count else 0.0,
+            gaps=self.gaps,
+            resyncs=self.resyncs,
+            reconnects=self.pool.reconnects,
+            faults=totals.faults,
+            frames=totals.frames,
+            detail=detail,
+        )
+
+    def _act(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Dial):
+                loop = asyncio.get_running_loop()
+                name = f"{self.feed.value}-{action.conn}"
+                task = loop.create_task(self._run(action.conn, action.endpoint), name=name)
+                self._tasks[action.conn] = task
+            elif isinstance(action, Drop):
+                self.detail = action.why
+                self._drop(action.conn, action.why)
+            elif isinstance(action, Degrade):
+                self.detail = f"found wrong {action.suspicions} times"
+            else:
+                self._witness()
+
+    async def _run(self, conn: int, endpoint: int) -> None:
+        """Runs one connection; whatever ends it, the pool hears of it in the same loop run."""
+        wait_s = 0.0
+        try:
+            wait_s = await self._connect(conn, self.urls[endpoint])
+        except OSError as error:
+            self.detail = f"{type(error).__name__}: {error}"[:200]
+        finally:
+            self._tasks.pop(conn, None)
+            self._ended(conn, wait_s)
+
+    def _opened(self, conn: int) -> None:
+        """Takes that a connection is open."""
+        self._ever_open = True
+        self.pool.opened(conn, boot_ns())
+        self.step()
+
+    def _ended(self, conn: int, wait_s: float = 0.0) -> None:
+        """Takes that a connection is over; the replacement is dialled in this run."""
+        before = self.pool.alive
+        self.pool.lost(conn, boot_ns(), wait_s)
+        if before and not self.pool.alive:
+            self._all_lost()
+        self.step()
+
+    def _keep(self, frames: int, octets: int, faults: int, content_ns: int) -> None:
+        """Adds the counts of a connection that ended to the feed's sums."""
+        gone = self._gone
+        self._gone = Totals(
+            gone.frames + frames,
+            gone.octets + octets,
+            gone.faults + faults,
+            max(gone.content_ns, content_ns),
+        )
+
+    def _sums(self) -> Totals:
+        now, gone = self._totals(), self._gone
+        return Totals(
+            now.frames + gone.frames,
+            now.octets + gone.octets,
+            now.faults + gone.faults,
+            max(now.content_ns, gone.content_ns),
+        )
+
+    def _standing(self, totals: Totals, now_ns: int) -> tuple[FeedStatus, int, str]:
+        alive = self.pool.alive
+        if not alive:
+            status = FeedStatus.DOWN if self._ever_open else FeedStatus.CONNECTING
+        elif totals.content_ns and now_ns - totals.content_ns <= self.max_age_ms * MS_NS:
+            status = FeedStatus.FRESH
+        else:
+            status = FeedStatus.STALE if totals.content_ns else FeedStatus.CONNECTING
+        return status, alive, self.detail
+
+    def _report(self, force: bool) -> None:
+        standing = self._standing(self._sums(), boot_ns())
+        if not force and standing[:2] == self._was[:2]:
+            return
+        self._was = standing
+        state = self.state()
+        if force:
+            totals = self._sums()
+            self._before = (totals.frames, totals.octets, boot_ns())
+        self.context.emit(state)

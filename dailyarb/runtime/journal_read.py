@@ -222,6 +222,11 @@ class JournalReader:
         self._connection = connect_readonly(self._segments[-1].path)
         self._open_at = len(self._segments) - 1
 
+    @property
+    def base_chain(self) -> bytes:
+        """Returns the chain value before the first row."""
+        return self._segments[0].base_chain
+
     def since(self, seq: int, limit: int = 1000) -> list[Row]:
         """Returns up to `limit` rows with a larger sequence number, oldest first.
 
@@ -250,6 +255,17 @@ class JournalReader:
         at = len(self._segments) - 1
         found: int | None = self._execute(at, "SELECT max(seq) FROM journal", ())[0][0]
         return self._segments[at].first_seq - 1 if found is None else found
+
+    def last_of(self, kind: str) -> int:
+        """Returns the sequence number of the newest row of a kind, 0 without one."""
+        while self._follow():
+            pass
+        for at in range(len(self._segments) - 1, -1, -1):
+            query = "SELECT max(seq) FROM journal WHERE kind = ?"
+            found: int | None = self._execute(at, query, (kind,))[0][0]
+            if found is not None:
+                return found
+        return 0
 
     def runs(self) -> list[RunSpan]:
         """Returns the instance's runs, oldest first."""
@@ -302,7 +318,7 @@ class JournalReader:
         rows: list[RawRow] = self._execute(at, SELECT_SINCE, (seq, limit))
         return rows
 
-    def _execute(self, at: int, query: str, values: tuple[int, ...]) -> list[Any]:
+    def _execute(self, at: int, query: str, values: tuple[int | str, ...]) -> list[Any]:
         # Each fetchall ends its read transaction: a reader must not pin the WAL.
         if at != self._open_at:
             self._connection.close()
@@ -313,7 +329,7 @@ class JournalReader:
         except sqlite3.OperationalError as error:
             raise JournalError(f"{self._path}: {error}") from None
         except sqlite3.DatabaseError as error:
-            seq = values[0] + 1 if values else 0
+            seq = values[0] + 1 if values and isinstance(values[0], int) else 0
             raise JournalCorrupt(str(self._segments[at].path), seq, str(error)) from None
 
 
@@ -328,18 +344,25 @@ def _joined(old: RunSpan, new: RunSpan) -> RunSpan:
     )
 
 
-def walk(path: Path, batch: int = 2000) -> Iterator[tuple[bytes, RawRow]]:
+def walk(path: Path, after: int = 0, batch: int = 2000) -> Iterator[tuple[bytes, RawRow]]:
     """Yields each stored row, checked, with the chain value of the row before it, oldest first.
+
+    Args:
+        path: the journal's first file.
+        after: begins behind this row, whose chain value is taken as it stands.
+        batch: rows fetched at a time.
 
     Raises:
         JournalError: there is no journal.
         JournalCorrupt: the first row that is missing, altered or out of sequence.
     """
-    segments = list_segments(path)
-    if not segments:
-        raise JournalError(f"{path}: no journal")
-    chain, seq = segments[0].base_chain, segments[0].first_seq - 1
     with JournalReader(path) as reader:
+        chain, seq = reader.base_chain, 0
+        if after > 0:
+            found = reader.raw_since(after - 1, 1)
+            if not found or found[0][0] != after:
+                raise JournalCorrupt(str(path), after, "missing")
+            chain, seq = found[0][7], after
         while rows := _fetch_batch(reader, seq, batch):
             for raw in rows:
                 if raw[0] != seq + 1:

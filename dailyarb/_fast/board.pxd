@@ -9,6 +9,8 @@ from cpython.buffer cimport Py_buffer
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libcpp.vector cimport vector
 
+from dailyarb._fast.ladder cimport Ladder
+
 cdef enum:
     DEPTH = 20
 

@@ -2,10 +2,12 @@
 
 from typing_extensions import Buffer
 
+from dailyarb._fast.ladder import Ladder
+
 BOOK_BYTES: int
 DEPTH_MAX: int
 
-class TornRead(RuntimeError): ...
+class TornReadError(RuntimeError): ...
 
 Levels = list[tuple[int, int]]
 Head = tuple[int, int, int, int, int, int, int]
@@ -35,4 +37,7 @@ class Slot:
 class BookSlot(Slot):
     def __init__(self, memory: Memory, offset: int) -> None: ...
     def write_book(self, head: Head, bids: Levels, asks: Levels) -> None: ...
+    def write_ladder(
+        self, ladder: Ladder, market: int, state: int, recv_ns: int, flags: int = 0
+    ) -> None: ...
     def read_book(self) -> tuple[Head, Levels, Levels] | None: ...

@@ -18,7 +18,7 @@ BOOK_BYTES = sizeof(BookImage)
 DEPTH_MAX = DEPTH
 
 
-class TornRead(RuntimeError):
+class TornReadError(RuntimeError):
     """Says that no whole copy was met in a bounded number of tries: broken or foreign memory."""
 
 
@@ -144,7 +144,7 @@ cdef class Slot:
         """Returns the newest blob, or None if none was ever written.
 
         Raises:
-            TornRead: no whole copy in a bounded number of tries.
+            TornReadError: no whole copy in a bounded number of tries.
         """
         cdef int64_t size
         self.memory.place(self.offset, slot_bytes(self.payload_bytes))
@@ -154,7 +154,7 @@ cdef class Slot:
         if size == NEVER_WRITTEN:
             return None
         if size < 0:
-            raise TornRead("no whole copy")
+            raise TornReadError("no whole copy")
         return self.scratch.data()[:size]
 
     def _must_be_writable(self) -> None:
@@ -222,11 +222,33 @@ cdef class BookSlot(Slot):
         image.asks = _fill(image.ask_size_e6, image.ask_price_e4, asks)
         self.write_image(&image)
 
+    def write_ladder(
+        self, Ladder ladder not None, int32_t market, int32_t state, int64_t recv_ns,
+        int32_t flags=0
+    ) -> None:
+        """Makes a ladder's first DEPTH_MAX levels a side the newest image.
+
+        Epoch, tick and newest stamp are the ladder's own.
+
+        Raises:
+            TypeError: the memory is read-only.
+        """
+        cdef BookImage image
+        self._must_be_writable()
+        memset(&image, 0, sizeof(BookImage))
+        image.market, image.state, image.recv_ns, image.flags = market, state, recv_ns, flags
+        image.epoch = ladder.core.epoch
+        image.tick_e4 = ladder.core.tick_e4
+        image.stamp_ms = ladder.core.newest_ms
+        image.bids = ladder.core.copy_levels(0, 0, DEPTH, image.bid_price_e4, image.bid_size_e6)
+        image.asks = ladder.core.copy_levels(0, 1, DEPTH, image.ask_price_e4, image.ask_size_e6)
+        self.write_image(&image)
+
     def read_book(self) -> tuple | None:
         """Returns (head, bids, asks), or None if never written.
 
         Raises:
-            TornRead: no whole image in a bounded number of tries.
+            TornReadError: no whole image in a bounded number of tries.
         """
         cdef BookImage image
         cdef int64_t size
@@ -236,7 +258,7 @@ cdef class BookSlot(Slot):
             return None
         if (size != sizeof(BookImage) or not 0 <= image.bids <= DEPTH
                 or not 0 <= image.asks <= DEPTH):
-            raise TornRead("no whole image of a book")
+            raise TornReadError("no whole image of a book")
         head = (image.market, image.epoch, image.state, image.tick_e4, image.flags,
                 image.recv_ns, image.stamp_ms)
         return (

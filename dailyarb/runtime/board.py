@@ -20,7 +20,8 @@ from pathlib import Path
 
 import msgspec
 
-from dailyarb._fast.board import BOOK_BYTES, BookSlot, Memory, Slot, TornRead, Word
+from dailyarb._fast.board import BOOK_BYTES, BookSlot, Memory, Slot, TornReadError, Word
+from dailyarb._fast.ladder import Ladder
 from dailyarb.core.domain.errors import BoardError
 from dailyarb.core.domain.orders import BookState
 
@@ -176,6 +177,10 @@ class BoardWriter:
         )
         self.book_slot(index).write_book(head, image.bids, image.asks)
 
+    def write_ladder(self, index: int, ladder: Ladder, state: BookState, recv_ns: int) -> None:
+        """Lays the book of market `index` straight from its ladder: the hot path."""
+        self.book_slot(index).write_ladder(ladder, index, _STATE_CODES[state], recv_ns)
+
     def write_view(self, blob: bytes) -> None:
         """Lays the view.
 
@@ -289,7 +294,7 @@ class BoardReader:
             raise BoardError(f"book {index} of {self.books_max}")
         try:
             found = self._books[index].read_book()
-        except TornRead as error:
+        except TornReadError as error:
             raise BoardError(f"{self._path}: book {index}: {error}") from error
         if found is None:
             return None
@@ -308,7 +313,7 @@ class BoardReader:
         """
         try:
             return self._view.read()
-        except TornRead as error:
+        except TornReadError as error:
             raise BoardError(f"{self._path}: view: {error}") from error
 
     def replaced(self) -> bool:

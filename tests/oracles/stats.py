@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 
 def clamp_times(events: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -59,7 +60,7 @@ def realised(
             last = events[position][1]
             position += 1
         samples.append(last)
-    changes = [math.log(b / a) for a, b in zip(samples, samples[1:], strict=False)]
+    changes = [math.log(b / a) for a, b in pairwise(samples)]
     changes = changes[-(window_ns // sample_ns) :]
     if not changes:
         return 0, 0.0
@@ -71,7 +72,7 @@ def weighted(events: list[tuple[int, float]], half_life_ns: int) -> float:
     """Returns sigma per root second of `EwmaVol` without a sampling step."""
     end = events[-1][0]
     squares = seconds = 0.0
-    for (t_0, v_0), (t_1, v_1) in zip(events, events[1:], strict=False):
+    for (t_0, v_0), (t_1, v_1) in pairwise(events):
         weight = 0.5 ** ((end - t_1) / half_life_ns)
         squares += weight * math.log(v_1 / v_0) ** 2
         seconds += weight * (t_1 - t_0) / 1e9

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dailyarb._fast.ladder import Ladder
 from dailyarb.core.domain.errors import BoardError
 from dailyarb.core.domain.orders import BookState
 from dailyarb.runtime.board import BoardReader, BoardWriter, BookImage
@@ -49,6 +50,22 @@ def test_a_reader_sees_what_the_writer_laid(path: Path) -> None:
     assert reader.read_book(0) is None
     reader.close()
     writer.close()
+
+
+def test_a_ladder_is_laid_without_a_detour(path: Path) -> None:
+    writer = lay(path)
+    ladder = Ladder(10)
+    for step in range(30):
+        ladder.apply_level(0, 0, 4_990 - 10 * step, 1_000_000 + step, 5)
+        ladder.apply_level(1, 0, 4_900 - 10 * step, 2_000_000 + step, 6 + step)
+    writer.write_ladder(3, ladder, BookState.STALE, 99)
+    book = BoardReader.open(path).read_book(3)
+    assert book is not None
+    assert book.bids == ladder.levels(0, 0, 20)
+    # A DOWN bid at p is an UP ask at 1 - p.
+    assert book.asks == [(5_100 + 10 * step, 2_000_000 + step) for step in range(20)]
+    assert (book.market, book.epoch, book.tick_e4) == (3, ladder.epoch, 10)
+    assert (book.state, book.recv_ns, book.stamp_ms) == (BookState.STALE, 99, 35)
 
 
 def test_the_last_state_outlives_the_writer(path: Path) -> None:

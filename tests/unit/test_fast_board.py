@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from dailyarb._fast.board import BOOK_BYTES, DEPTH_MAX, BookSlot, Memory, Slot, TornRead, Word
+from dailyarb._fast.board import BOOK_BYTES, DEPTH_MAX, BookSlot, Memory, Slot, TornReadError, Word
 
 PAYLOAD = 100
 COPY = 64 + 128  # a line of head and the payload in whole lines
@@ -89,10 +89,10 @@ def test_foreign_memory_is_a_torn_read_not_a_hang() -> None:
     slot = slot_over(place)
     struct.pack_into("<Q", place, 0, 3)
     struct.pack_into("<Q", place, COPY, 5)
-    with pytest.raises(TornRead):
+    with pytest.raises(TornReadError):
         slot.read()
     struct.pack_into("<QQ", place, 0, 8, PAYLOAD + 1)
-    with pytest.raises(TornRead):
+    with pytest.raises(TornReadError):
         slot.read()
 
 
@@ -167,5 +167,5 @@ def test_a_foreign_book_is_refused() -> None:
     blob = Slot(memory, 0, BOOK_BYTES)
     for foreign in (b"short", struct.pack("<6i", 0, 0, 0, 0, 21, 0).ljust(BOOK_BYTES, b"\0")):
         blob.write(foreign)
-        with pytest.raises(TornRead, match="book"):
+        with pytest.raises(TornReadError, match="book"):
             BookSlot(memory, 0).read_book()

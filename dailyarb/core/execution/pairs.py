@@ -167,8 +167,6 @@ class Pairs:
         """Returns a pair's next step; nothing while its legs are working in time."""
         excess = pair.excess_e6
         if seen.ended or (not excess and not seen.live_orders):
-            if seen.live_orders and not seen.ended:
-                return PairStep()
             return PairStep(closed=self._close(pair, now_ns))
         if not excess or now_ns < pair.naked_since_ns + pair.wait_ns or now_ns < pair.next_try_ns:
             return PairStep()

@@ -1,0 +1,410 @@
+"""Handlers of our own orders, fills and account."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from dailyarb.core.domain.clock import Instant
+from dailyarb.core.domain.commands import Command, Journal, QueryAccount
+from dailyarb.core.domain.events import (
+    AccountReport,
+    CancelResult,
+    ClaimReport,
+    Fill,
+    FillConfirmed,
+    FillVoided,
+    HeartbeatResult,
+    LegOutcome,
+    LegResult,
+    OrderReport,
+    Signed,
+    SubmitResult,
+    VenueMode,
+    VenueModeKind,
+)
+from dailyarb.core.domain.ids import Severity, StrategyId
+from dailyarb.core.domain.market import Outcome, Side, taker_fee_e6
+from dailyarb.core.domain.orders import FillState, OrderState
+from dailyarb.core.domain.records import Adjusted, FillBooked, FillProven, OrderMoved
+from dailyarb.core.domain.units import SECOND, notional_down, notional_up
+from dailyarb.core.domain.view import FillRow
+from dailyarb.core.engine.state import State
+from dailyarb.core.engine.trading import mark_e4, on_signed
+from dailyarb.core.execution.orders import Order
+
+CASH_SLACK_E6 = 10_000  # one cent
+QUERY_TIMEOUT_NS = 10 * SECOND
+
+
+def signed(state: State, event: Signed, now: Instant, out: list[Command]) -> None:
+    """A draft was signed."""
+    on_signed(state, event, now, out)
+
+
+def on_submit(state: State, event: SubmitResult, now: Instant, out: list[Command]) -> None:
+    """The answer to a submit, order by order."""
+    tallies = state.tallies
+    readable = False
+    for found in event.results:
+        order = state.orders.result(found, now, out)
+        if order is None:
+            continue
+        readable |= found.outcome not in (LegOutcome.UNKNOWN, LegOutcome.UNSENT)
+        _count_result(state, order, found, now, out)
+    tallies.unread_answers = 0 if readable else tallies.unread_answers + 1
+
+
+def _count_result(
+    state: State, order: Order, found: LegResult, now: Instant, out: list[Command]
+) -> None:
+    tallies = state.tallies
+    outcome = found.outcome
+    refused = outcome in (LegOutcome.REFUSED, LegOutcome.UNSENT)
+    if outcome is LegOutcome.UNKNOWN:
+        tallies.unknown += 1
+        state.alert(
+            Severity.WARNING,
+            f"order.unknown.{order.market_id}",
+            f"outcome of an order in {_label(state, order.market_id)} is unknown: {found.reason}",
+            now,
+            out,
+        )
+        return
+    tallies.outcomes.append(refused)
+    if refused:
+        tallies.rejected += 1
+        tallies.reasons[_short(found.reason)] += 1
+        state.tell("REJECT", f"{_words(state, order)}: {found.reason}", now, Severity.WARNING)
+        return
+    tallies.acked += 1
+    if outcome is LegOutcome.KILLED:
+        tallies.killed += 1
+        tallies.reasons["found no match"] += 1
+        state.tell("CANCEL", f"{_words(state, order)} killed: no match", now)
+    else:
+        state.tell("ORDER", _words(state, order), now)
+
+
+def _short(reason: str) -> str:
+    return reason.split(":", maxsplit=1)[0][:40] or "no reason given"
+
+
+def _label(state: State, market_id: str) -> str:
+    desk = state.desks.get(market_id)
+    return desk.spec.label if desk else market_id[:10]
+
+
+def _words(state: State, order: Order) -> str:
+    side = "BUY" if order.side is Side.BUY else "SELL"
+    label = _label(state, order.market_id)
+    size, price = order.size_e6 / 1e6, order.price_e4 / 100
+    return f"{label} {side} {order.outcome.value} {size:g}@{price:g}"
+
+
+def on_report(state: State, event: OrderReport, now: Instant, out: list[Command]) -> None:
+    """The venue's word on one order."""
+    order = state.orders.by_id.get(event.order_id)
+    was = order.state if order else None
+    state.orders.report(event, out)
+    if order is not None and order.state is not was and order.state is OrderState.CANCELLED:
+        state.tallies.cancelled += 1
+        state.tell("CANCEL", f"{_words(state, order)}: {order.reason or 'cancelled'}", now)
+
+
+def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Command]) -> None:
+    """The answer to a cancel: proven ones are over, the others are asked about."""
+    for order_id in event.cancelled:
+        order = state.orders.by_id.get(order_id)
+        if order is None or not order.live or order.state is OrderState.JOURNALLED:
+            continue
+        if order.state is OrderState.SENT:
+            order.accepted = True
+        state.orders.move(order, OrderState.CANCELLED, order.reason or "cancelled", out)
+        state.tallies.cancelled += 1
+        state.tell("CANCEL", f"{_words(state, order)}: {order.reason}", now)
+    for order_id, reason in event.not_cancelled:
+        order = state.orders.by_id.get(order_id)
+        if order is not None and order.live:
+            # "already canceled or matched": ask which, at once (nautilus_trader#3797).
+            order.reason = reason
+            order.asked_ns, order.asks = 0, 0
+    if event.proven:
+        state.tallies.unread_answers = 0
+    else:
+        state.tallies.unread_answers += 1
+        for order in state.orders.live():
+            if order.cancel_ns:
+                order.cancel_ns = 0  # housekeeping asks again
+
+
+def on_fill(state: State, event: Fill, now: Instant, out: list[Command]) -> None:
+    """Our part of a trade: booked once per (trade_id, order_id), whoever tells it first."""
+    key = (event.trade_id, event.order_id)
+    if state.ledger.has_fill(key, event.market_id):
+        _compare(state, event, now, out)
+        _prove(state, event, now, out)
+        return
+    if event.state is FillState.VOIDED:
+        return
+    order = state.orders.by_id.get(event.order_id)
+    desk = state.desks.get(event.market_id)
+    buy = event.side is Side.BUY
+    cash = (
+        -notional_up(event.price_e4, event.size_e6)
+        if buy
+        else notional_down(event.price_e4, event.size_e6)
+    )
+    fee = event.fee_e6 if event.fee_e6 >= 0 else _expected_fee(state, event)
+    mid = mark_e4(desk) if desk else 0
+    booked = FillBooked(
+        event.trade_id, event.order_id, order.strategy if order else StrategyId.OPERATOR,
+        event.market_id, event.outcome, event.side, event.price_e4, event.size_e6, cash, fee,
+        event.maker, event.state, event.match_ns, order.fair_e4 if order else 0, mid,
+    )  # fmt: skip
+    state.record(booked, now, out)
+    if order is None:
+        _foreign(state, booked, now, out)
+        return
+    state.tallies.filled += order.filled_e6 == 0
+    state.orders.fill(event, out)
+    if order.pair_id > 0:
+        state.pairs.fill(
+            order.pair_id, event.outcome, event.side, event.size_e6, cash, fee, now.mono_ns
+        )
+    if not event.maker:
+        state.tallies.slips_e4.append(_slip(order, event))
+    state.fills.append(fill_row(state, booked, order, now))
+    part = f"{event.size_e6 / 1e6:g}@{event.price_e4 / 100:g}"
+    kind = "maker" if event.maker else "taker"
+    side = "BUY" if buy else "SELL"
+    text = f"{_label(state, event.market_id)} {side} {event.outcome.value} {part} {kind}"
+    state.tell("FILL", text, now)
+
+
+def _slip(order: Order, fill: Fill) -> int:
+    worse = fill.price_e4 - order.price_e4
+    return worse if order.side is Side.BUY else -worse
+
+
+def _expected_fee(state: State, event: Fill) -> int:
+    desk = state.desks.get(event.market_id)
+    if event.maker or desk is None:
+        return 0
+    return taker_fee_e6(event.price_e4, event.size_e6, desk.spec.fees.rate_e6)
+
+
+def _compare(state: State, event: Fill, now: Instant, out: list[Command]) -> None:
+    old = state.ledger.market(event.market_id).fills[(event.trade_id, event.order_id)]
+    if (old.price_e4, old.size_e6, old.side) != (event.price_e4, event.size_e6, event.side):
+        state.alert(
+            Severity.CRITICAL,
+            f"fill.differs.{event.trade_id}",
+            f"a second copy of fill {event.trade_id} differs in money; the first is kept",
+            now,
+            out,
+        )
+
+
+def _prove(state: State, event: Fill, now: Instant, out: list[Command]) -> None:
+    if event.state is FillState.CONFIRMED:
+        on_confirmed(state, FillConfirmed(event.trade_id, event.order_id), now, out)
+    elif event.state is FillState.VOIDED:
+        on_voided(state, FillVoided(event.trade_id, event.order_id), now, out)
+
+
+def _foreign(state: State, fill: FillBooked, now: Instant, out: list[Command]) -> None:
+    state.alert(
+        Severity.CRITICAL,
+        f"fill.foreign.{fill.order_id[:12]}",
+        f"a fill of an order this engine never signed: {fill.order_id[:12]}",
+        now,
+        out,
+    )
+
+
+def fill_row(state: State, fill: FillBooked, order: Order, now: Instant) -> FillRow:
+    """Returns the row of a new fill; markouts follow with time."""
+    return FillRow(
+        wall_ns=now.wall_ns,
+        trade_id=fill.trade_id,
+        order_id=fill.order_id,
+        market_id=fill.market_id,
+        label=_label(state, fill.market_id),
+        strategy=fill.strategy,
+        outcome=fill.outcome,
+        side=fill.side,
+        price_e4=fill.price_e4,
+        size_e6=fill.size_e6,
+        fee_e6=fill.fee_e6,
+        maker=fill.maker,
+        chain="CONFIRM" if fill.state is FillState.CONFIRMED else "MATCHED",
+        slip_e4=(fill.price_e4 - order.price_e4) * (1 if fill.side is Side.BUY else -1),
+        markout_1s_e4=None,
+        markout_5s_e4=None,
+        markout_30s_e4=None,
+        evidence=state.birth.evidence,
+    )
+
+
+def _find(state: State, trade_id: str, order_id: str) -> FillBooked | None:
+    for books in state.ledger.markets.values():
+        fill = books.fills.get((trade_id, order_id))
+        if fill is not None:
+            return fill
+    return None
+
+
+def on_confirmed(state: State, event: FillConfirmed, now: Instant, out: list[Command]) -> None:
+    """A fill is final; a repeated or late status changes nothing."""
+    fill = _find(state, event.trade_id, event.order_id)
+    if fill is None or fill.state is not FillState.PROVISIONAL:
+        return
+    state.record(FillProven(event.trade_id, event.order_id, FillState.CONFIRMED), now, out)
+    _rechain(state, event.trade_id, event.order_id, "CONFIRM")
+
+
+def on_voided(state: State, event: FillVoided, now: Instant, out: list[Command]) -> None:
+    """A fill failed to settle: its booking is reversed, and a pair is one-sided again (F43)."""
+    fill = _find(state, event.trade_id, event.order_id)
+    if fill is None or fill.state is not FillState.PROVISIONAL:
+        return
+    proof = FillProven(event.trade_id, event.order_id, FillState.VOIDED, event.reason)
+    state.record(proof, now, out)
+    state.orders.unfill(event.order_id, fill.size_e6)
+    order = state.orders.by_id.get(event.order_id)
+    if order is not None and order.pair_id > 0:
+        state.pairs.fill(
+            order.pair_id, fill.outcome, fill.side, -fill.size_e6, -fill.cash_e6, -fill.fee_e6,
+            now.mono_ns,
+        )  # fmt: skip
+    _rechain(state, event.trade_id, event.order_id, "FAILED!")
+    state.alert(
+        Severity.CRITICAL,
+        f"fill.voided.{event.trade_id}",
+        f"a matched fill failed to settle: {_label(state, fill.market_id)} {event.reason}",
+        now,
+        out,
+    )
+
+
+def _rechain(state: State, trade_id: str, order_id: str, chain: str) -> None:
+    for i, row in enumerate(state.fills):
+        if row.trade_id == trade_id and row.order_id == order_id:
+            state.fills[i] = replace(row, chain=chain)
+
+
+def on_heartbeat(state: State, event: HeartbeatResult, now: Instant, out: list[Command]) -> None:
+    """The dead-man switch was refreshed, or its answer was lost: retry soon."""
+    if not event.ok:
+        state.next_beat_ns = min(state.next_beat_ns, now.mono_ns + SECOND)
+        state.alert(
+            Severity.WARNING,
+            "heartbeat",
+            "the venue's dead-man heartbeat was not answered",
+            now,
+            out,
+        )
+
+
+def on_mode(state: State, event: VenueMode, now: Instant, out: list[Command]) -> None:
+    """The order venue restricts or restores what it accepts."""
+    if event.kind is not state.seen.venue_mode:
+        state.tell("MODE", f"venue {event.kind.value} {event.detail}".strip(), now)
+    state.seen.venue_mode = event.kind
+    state.seen.venue_mode_ns = now.mono_ns + round(event.retry_after_s * SECOND)
+    if event.kind in (VenueModeKind.AUTH_FAILED, VenueModeKind.BLOCKED):
+        state.alert(
+            Severity.CRITICAL, "venue.auth", f"the venue refuses us: {event.detail}", now, out
+        )
+
+
+def on_claim(state: State, event: ClaimReport, now: Instant, out: list[Command]) -> None:
+    """A claim was paid or failed; the money itself is booked by resolution."""
+    if not event.ok:
+        state.alert(
+            Severity.WARNING,
+            f"claim.{event.market_id}",
+            f"claim of {_label(state, event.market_id)} failed: {event.detail}",
+            now,
+            out,
+        )
+
+
+def ask_account(state: State, now: Instant, out: list[Command]) -> None:
+    """Asks for one complete snapshot of the account."""
+    state.account.asked_ns = now.mono_ns
+    tokens = tuple(
+        (desk.spec.market_id, desk.spec.token(outcome))
+        for desk in state.desks.values()
+        for outcome in Outcome
+        if state.ledger.size_e6(desk.spec.market_id, outcome)
+    )
+    out.append(QueryAccount(now.mono_ns, state.account.since_s, tokens))
+
+
+def on_account(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:
+    """One snapshot of the account: adopt what we lack, list what differs, never patch silently."""
+    account = state.account
+    if not event.complete:
+        account.detail = "the venue's answer was incomplete; asking again"
+        account.asked_ns = now.mono_ns - QUERY_TIMEOUT_NS
+        return
+    account.reported_ns = now.mono_ns
+    for fill in event.fills:
+        on_fill(state, fill, now, out)
+    if not account.opened:
+        account.opened = True
+        if not state.ledger.accounts.opening:
+            opening = event.cash_e6 - state.ledger.accounts.cash
+            state.record(Adjusted("opening", opening, reason="first snapshot"), now, out)
+    _orders_agree(state, event, now, out)
+    _cash_agrees(state, event, now, out)
+    if state.rungs.booting and not state.orders.unknown():
+        state.rungs.booting = False
+        account.reconciled = True
+        state.tell("MODE", f"reconciled: {account.detail}", now)
+    account.since_s = max(account.since_s, now.wall_ns // SECOND - 300)
+
+
+def _orders_agree(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:
+    listed = {o.order_id for o in event.open_orders}
+    strangers = [o for o in event.open_orders if o.order_id not in state.orders.by_id]
+    if strangers:
+        out.append(Journal(OrderMoved(strangers[0].order_id, OrderState.OPEN, "foreign")))
+        state.alert(
+            Severity.CRITICAL,
+            "orders.foreign",
+            f"{len(strangers)} open orders were not signed by this engine",
+            now,
+            out,
+        )
+    for order in state.orders.live():
+        if order.order_id in listed:
+            order.accepted = True
+            if order.state in (OrderState.UNKNOWN, OrderState.QUARANTINED):
+                state.orders.move(order, OrderState.OPEN, "listed open", out)
+        elif order.state is OrderState.UNKNOWN and order.asks == 0:
+            order.asked_ns = 0  # ask about it by name at once
+
+
+def _cash_agrees(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:
+    account = state.account
+    busy = any(state.ledger.provisional(m) for m in state.ledger.open_markets())
+    gap = event.cash_e6 - state.ledger.accounts.cash
+    account.cash_gap_e6 = gap
+    moved = any(
+        o.sent_ns > event.asked_ns or o.acked_ns > event.asked_ns for o in state.orders.live()
+    )
+    if abs(gap) <= CASH_SLACK_E6:
+        account.detail = "0 differences"
+    elif busy or moved:
+        account.detail = f"cash differs by {gap / 1e6:+.2f} while fills settle"
+    else:
+        account.detail = f"cash differs by {gap / 1e6:+.2f}"
+        state.alert(
+            Severity.WARNING,
+            "cash.differs",
+            f"venue cash differs from the ledger by {gap / 1e6:+.2f}",
+            now,
+            out,
+        )

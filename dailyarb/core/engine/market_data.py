@@ -1,0 +1,302 @@
+"""Handlers of market data: books, reference, settling feed, listings, resolution."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from dailyarb.core.domain.clock import Instant
+from dailyarb.core.domain.commands import Command, QueryBook, Resync, Subscribe
+from dailyarb.core.domain.errors import InvariantBroken
+from dailyarb.core.domain.events import (
+    BookDesynced,
+    BookWitness,
+    FeedState,
+    FeedStatus,
+    MarketListed,
+    ReferenceMoved,
+    Resolved,
+    SettlementPrice,
+    TickSizeChanged,
+    TopChanged,
+    Traded,
+)
+from dailyarb.core.domain.ids import FeedId, Severity
+from dailyarb.core.domain.market import MARKET_MOVES, MarketSpec, MarketState, Outcome
+from dailyarb.core.domain.orders import BookState, FillState
+from dailyarb.core.domain.records import FillProven, MarketSeen, PayoutBooked
+from dailyarb.core.domain.units import MS, SECOND, notional_down
+from dailyarb.core.engine.scenes import fair_at, strike_of
+from dailyarb.core.engine.state import Asset, Desk, State
+from dailyarb.core.engine.trading import cancel, evaluate
+
+WITNESS_EVERY_NS = 5 * SECOND
+FORGET_AFTER_NS = 120 * SECOND
+
+
+def move_market(desk: Desk, new: MarketState) -> None:
+    """Moves a market along its table."""
+    if new is desk.state:
+        return
+    if new not in MARKET_MOVES[desk.state]:
+        raise InvariantBroken(f"market {desk.spec.slug}: {desk.state.value} -> {new.value}")
+    desk.state = new
+
+
+def on_top(state: State, event: TopChanged, now: Instant, out: list[Command]) -> None:
+    """A book changed in this burst: refresh its state, measure the lag, evaluate once."""
+    desk = state.desks.get(event.market_id)
+    if desk is None:
+        return
+    book = desk.book
+    book.frames += 1
+    book.refresh(now, state.settings.feeds.max_book_age_ms)
+    top = book.top(Outcome.UP)
+    changed = top != desk.top
+    if top.two_sided and top.mid_e4 != desk.top.mid_e4:
+        desk.mids.push(now.mono_ns, top.mid_e4)
+        if desk.lag.waiting:
+            desk.lag.observe(now.mono_ns, top.mid_e4)
+            state.assets[desk.spec.asset].lag_ns = round(desk.lag.lag_ns)
+    desk.top = top
+    if changed and desk.state is MarketState.TRADABLE:
+        state.trigger_ns = event.recv_ns
+        evaluate(state, desk, now, out)
+
+
+def on_desynced(state: State, event: BookDesynced, now: Instant, out: list[Command]) -> None:
+    """Continuity of a book is lost: believe nothing until a snapshot of a new epoch."""
+    desk = state.desks.get(event.market_id)
+    if desk is None:
+        return
+    desk.book.desync(event.reason)
+    state.tell("BRK", f"{desk.spec.label} book GAP: {event.reason}", now, Severity.WARNING)
+    out.append(Resync(event.market_id, event.reason))
+    quotes = [o for o in state.orders.live(event.market_id) if o.post_only and not o.cancel_ns]
+    cancel(state, quotes, "book desynced", now, out)
+
+
+def on_witness(state: State, event: BookWitness, now: Instant, out: list[Command]) -> None:
+    """REST's view of a silent book: the same top means quiet, another means we are blind (F01)."""
+    desk = state.desks.get(event.market_id)
+    if desk is None or desk.book.state is not BookState.STALE:
+        return
+    top = desk.book.top(Outcome.UP)
+    if (event.bid_e4, event.ask_e4) != (top.bid_e4, top.ask_e4):
+        on_desynced(state, BookDesynced(event.market_id, "silent feed"), now, out)
+
+
+def on_traded(state: State, event: Traded, now: Instant, out: list[Command]) -> None:
+    """A print on the tape."""
+    del now, out
+    desk = state.desks.get(event.market_id)
+    if desk is not None:
+        desk.prints += 1
+
+
+def on_reference(state: State, event: ReferenceMoved, now: Instant, out: list[Command]) -> None:
+    """Binance moved: update volatility and burst, evaluate the asset's running windows."""
+    asset = state.assets.get(event.asset)
+    if asset is None:
+        return
+    changed = asset.ref.moved(event, now.wall_ns)
+    asset.vol.push(event.recv_ns, asset.ref.mid_e8)
+    if not changed:
+        return
+    _burst(state, event.asset, asset, now)
+    state.trigger_ns = event.recv_ns
+    for desk in state.desks.values():
+        if desk.spec.asset == event.asset and desk.state is MarketState.TRADABLE:
+            evaluate(state, desk, now, out)
+
+
+def _burst(state: State, name: str, asset: Asset, now: Instant) -> None:
+    move = asset.ref.move_bp(now.mono_ns)
+    if move is None or abs(move) < state.settings.strategies.S1.min_move_bps:
+        asset.burst_ns = 0
+        return
+    if asset.burst_ns and asset.burst_up == (move > 0):
+        return
+    asset.burst_ns, asset.burst_up = now.mono_ns, move > 0
+    sigma = asset.vol.sigma()
+    if sigma is None:
+        return
+    for desk in state.desks.values():
+        if desk.spec.asset != name or not desk.top.two_sided:
+            continue
+        fair = fair_at(desk, asset, asset.ref.mid_e8, sigma, now)
+        then = fair_at(desk, asset, asset.ref.window_start_e8(now.mono_ns), sigma, now)
+        if fair is not None and then is not None:
+            desk.lag.ask(now.mono_ns, desk.top.mid_e4, round((fair.p_up - then.p_up) * 10_000))
+
+
+def on_settlement(state: State, event: SettlementPrice, now: Instant, out: list[Command]) -> None:
+    """A value of the settling feed: basis, and the strike of windows that start with it."""
+    asset = state.assets.get(event.asset)
+    if asset is None:
+        return
+    asset.ref.settled(event)
+    for desk in state.desks.values():
+        spec = desk.spec
+        if spec.asset == event.asset and not desk.strike_e18 and strike_of(desk, asset):
+            strike = desk.strike_e18 / 1e18
+            state.tell("ROLL", f"{spec.label} strike {strike:,.2f}", now)
+    del out
+
+
+def on_listed(state: State, event: MarketListed, now: Instant, out: list[Command]) -> None:
+    """A window was discovered, or its facts changed."""
+    spec = event.spec
+    if spec.asset not in state.assets or spec.end_ns <= now.wall_ns:
+        return
+    desk = state.desks.get(spec.market_id)
+    if desk is not None:
+        _update(state, desk, spec, now, out)
+        return
+    book = state.books.add(spec)
+    if book is None:
+        state.alert(
+            Severity.WARNING, "markets.full", f"no room for {spec.slug}: too many markets", now, out
+        )
+        return
+    window_ms = state.settings.strategies.S1.move_window_ms
+    lag_ns = state.assets[spec.asset].lag_ns
+    state.desks[spec.market_id] = Desk(spec, book, window_ms, lag_ns)
+    state.record(MarketSeen(spec), now, out)
+    subscribe(state, out)
+
+
+def _update(state: State, desk: Desk, spec: MarketSpec, now: Instant, out: list[Command]) -> None:
+    if spec == desk.spec:
+        return
+    desk.spec = desk.book.spec = spec
+    desk.strike_e18 = desk.strike_e18 or spec.strike_e18
+    state.record(MarketSeen(spec), now, out)
+
+
+def subscribe(state: State, out: list[Command]) -> None:
+    """Asks the feeds for exactly the markets that have not ended, and those we hold."""
+    wanted = [
+        desk.spec
+        for desk in state.desks.values()
+        if desk.state not in (MarketState.RESOLVED, MarketState.SETTLED)
+    ]
+    out.append(Subscribe(tuple(wanted)))
+
+
+def on_tick_size(state: State, event: TickSizeChanged, now: Instant, out: list[Command]) -> None:
+    """The tick changed: a new epoch; resting orders off the new grid are cancelled (F13)."""
+    desk = state.desks.get(event.market_id)
+    if desk is None or desk.spec.grid.tick_e4 == event.tick_e4:
+        return
+    desk.spec = with_tick(desk.spec, event.tick_e4)
+    desk.book.spec = desk.spec
+    off = [
+        o
+        for o in state.orders.live(event.market_id)
+        if o.price_e4 % event.tick_e4 and not o.cancel_ns
+    ]
+    cancel(state, off, "off the new grid", now, out)
+    state.record(MarketSeen(desk.spec), now, out)
+
+
+def with_tick(spec: MarketSpec, tick_e4: int) -> MarketSpec:
+    """Returns the spec with another tick."""
+    return replace(spec, grid=replace(spec.grid, tick_e4=tick_e4))
+
+
+def on_resolved(state: State, event: Resolved, now: Instant, out: list[Command]) -> None:
+    """The venue decided a market: shares become cash, once."""
+    desk = state.desks.get(event.market_id)
+    books = state.ledger.market(event.market_id)
+    if desk is not None:
+        if desk.state in (MarketState.RESOLVED, MarketState.SETTLED):
+            return
+        if desk.state is not MarketState.CLOSING:
+            move_market(desk, MarketState.CLOSING)
+        desk.resolved_e4 = event.up_price_e4
+        move_market(desk, MarketState.RESOLVED)
+    if books.settled:
+        return
+    for order in state.orders.live(event.market_id):
+        order.cancel_ns = order.cancel_ns or now.mono_ns
+    sizes = {o: books.positions.size_e6(o) for o in Outcome}
+    if any(sizes.values()):
+        _pay(state, event, sizes, now, out)
+    if desk is not None:
+        move_market(desk, MarketState.SETTLED)
+        subscribe(state, out)
+
+
+def _pay(
+    state: State, event: Resolved, sizes: dict[Outcome, int], now: Instant, out: list[Command]
+) -> None:
+    up = event.up_price_e4
+    cash = notional_down(up, sizes[Outcome.UP]) + notional_down(10_000 - up, sizes[Outcome.DOWN])
+    books = state.ledger.market(event.market_id)
+    result = books.flow_e6 + cash
+    # Matched but unproven shares are paid or voided by the venue with the rest: prove them first.
+    for fill in state.ledger.provisional(event.market_id):
+        proof = FillProven(fill.trade_id, fill.order_id, FillState.CONFIRMED, "resolved")
+        state.record(proof, now, out)
+    state.record(PayoutBooked(event.market_id, up, cash), now, out)
+    desk = state.desks.get(event.market_id)
+    label = desk.spec.label if desk else event.market_id[:10]
+    winner = "UP" if up == 10_000 else "DOWN" if up == 0 else f"{up / 100:g}¢"
+    state.tell("SETTL", f"{label} {winner} {result / 1e6:+.2f}", now)
+
+
+def on_feed(state: State, event: FeedState, now: Instant, out: list[Command]) -> None:
+    """A feed reported its health: breakers follow, by the age of content."""
+    old = state.seen.feeds.get(event.feed)
+    state.seen.feeds[event.feed] = event
+    if old is not None and old.status is not event.status:
+        word = event.status.value
+        quiet = event.status is FeedStatus.FRESH
+        severity = Severity.INFO if quiet else Severity.WARNING
+        state.tell("BRK", f"feed {event.feed.value} {word} {event.detail}".strip(), now, severity)
+    if event.feed is FeedId.USER and old is not None and event.reconnects > old.reconnects:
+        # The user stream does not replay what was missed (F21).
+        state.account.asked_ns = 0
+    del out
+
+
+def roll(state: State, now: Instant, out: list[Command]) -> None:
+    """Moves every market along with time, asks witnesses for silence, forgets settled ones."""
+    stop_ns = round(state.settings.risk.stop_entry_s * SECOND)
+    for desk in list(state.desks.values()):
+        desk.book.refresh(now, state.settings.feeds.max_book_age_ms)
+        left = desk.spec.end_ns - now.wall_ns
+        if desk.state in (MarketState.LISTED, MarketState.TRADABLE, MarketState.QUARANTINED):
+            _advance(state, desk, left, stop_ns, now)
+        elif desk.state is MarketState.SEEN and left <= 0:
+            move_market(desk, MarketState.CLOSING)
+        if desk.book.state is BookState.STALE and left > 0:
+            _witness(desk, now, out)
+        if left < -FORGET_AFTER_NS and _done(state, desk):
+            del state.desks[desk.spec.market_id]
+            state.books.remove(desk.spec.market_id)
+            subscribe(state, out)
+
+
+def _advance(state: State, desk: Desk, left_ns: int, stop_ns: int, now: Instant) -> None:
+    unknown = any(o.market_id == desk.spec.market_id for o in state.orders.unknown())
+    if left_ns <= stop_ns:
+        move_market(desk, MarketState.CLOSING)
+    elif unknown and desk.state is not MarketState.QUARANTINED:
+        move_market(desk, MarketState.QUARANTINED)
+    elif not unknown and desk.state is not MarketState.TRADABLE:
+        if desk.spec.accepting and now.wall_ns >= desk.spec.start_ns:
+            move_market(desk, MarketState.TRADABLE)
+
+
+def _witness(desk: Desk, now: Instant, out: list[Command]) -> None:
+    if now.mono_ns - desk.witness_ns >= WITNESS_EVERY_NS:
+        desk.witness_ns = now.mono_ns
+        out.append(QueryBook(desk.spec.market_id, desk.spec.up_token, now.mono_ns))
+
+
+def _done(state: State, desk: Desk) -> bool:
+    market_id = desk.spec.market_id
+    held = any(state.ledger.size_e6(market_id, o) for o in Outcome)
+    settled = desk.state is MarketState.SETTLED
+    return settled or (not held and not state.orders.live(market_id))

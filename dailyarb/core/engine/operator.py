@@ -1,0 +1,291 @@
+"""Handlers of operator commands: down is free, up is asked, everything is journalled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dailyarb.core.domain.clock import Instant
+from dailyarb.core.domain.commands import Answer, Command, Journal
+from dailyarb.core.domain.events import OperatorCommand, StopRequested
+from dailyarb.core.domain.ids import Severity, StrategyId
+from dailyarb.core.domain.intents import Intent, IntentKind, Leg
+from dailyarb.core.domain.market import Outcome, Side
+from dailyarb.core.domain.operator import CLI_TWINS, OperatorVerb
+from dailyarb.core.domain.orders import TIF
+from dailyarb.core.domain.records import BreakerMoved, OperatorDid, RungSet
+from dailyarb.core.domain.rung import Mode, Rung
+from dailyarb.core.domain.units import SECOND
+from dailyarb.core.engine.account import ask_account
+from dailyarb.core.engine.state import Desk, State
+from dailyarb.core.engine.trading import cancel, cancel_all, open_intent
+
+FRAME_AGE_MAX = 100  # frames: a decision that raises risk must rest on the last ten seconds
+FLATTEN_FLOOR_E4 = 300  # a flatten sells at most this far below the bid
+STOP_WAIT_NS = 10 * SECOND
+
+Result = tuple[bool, str]
+
+
+def on_operator(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> None:
+    """Does what was asked, answers, and writes down who asked."""
+    handler = _VERBS.get(event.verb)
+    if handler is None:
+        ok, text = False, f"{event.verb.value} is not available here"
+    else:
+        ok, text = handler(state, event, now, out)
+    twin = CLI_TWINS[event.verb].format(
+        rung=event.rung.name.lower() if event.rung else "",
+        target=event.target or "--all",
+        mode=event.mode.value.lower() if event.mode else "",
+        reason=repr(event.reason),
+    )
+    out.append(Journal(OperatorDid(event.who, event.verb.value, event.target, ok, text, twin)))
+    state.tell("CMD", f"{event.who}: {event.verb.value} {event.target} - {text}", now)
+    if event.request_id:
+        out.append(Answer(event.request_id, ok, text))
+
+
+def set_rung(state: State, rung: Rung, who: str, reason: str, now: Instant) -> RungSet:
+    """Sets the operator's rung and returns its record."""
+    state.rungs.operator, state.rungs.operator_reason = rung, reason
+    state.tell("MODE", f"rung {rung.name} by {who}", now)
+    return RungSet(rung, who, reason)
+
+
+def halt(state: State, who: str, reason: str, now: Instant, out: list[Command]) -> int:
+    """Halts: rung first and journalled, then cancels, which housekeeping verifies."""
+    out.append(Journal(set_rung(state, Rung.HALTED, who, reason, now)))
+    count = cancel_all(state, now, out)
+    story = state.halting
+    story.started_ns, story.orders, story.verified_ns = now.mono_ns, count, 0
+    story.note = f"HALTING {count} orders" if count else "HALTED, no orders were live"
+    return count
+
+
+def _halt(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    count = halt(state, event.who, event.reason or "operator", now, out)
+    return True, f"halted; cancelling {count} orders"
+
+
+def _rung(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    rung = event.rung
+    if rung is None:
+        return False, "which rung? full, reduced, hedge or halted"
+    old = state.rungs.operator
+    if rung is Rung.HALTED:
+        return _halt(state, event, now, out)
+    if old < rung:
+        refused = _raise_refused(state, event)
+        if refused:
+            return False, refused
+    out.append(Journal(set_rung(state, rung, event.who, event.reason or "operator", now)))
+    if rung < old:
+        _drop_openings(state, rung, now, out)
+    return True, f"rung {old.name} -> {rung.name}"
+
+
+def _drop_openings(state: State, rung: Rung, now: Instant, out: list[Command]) -> None:
+    reduced = state.settings.risk.reduced_strategies
+    orders = [
+        o
+        for o in state.orders.live()
+        if o.intent is IntentKind.ENTRY and (rung < Rung.REDUCED or o.strategy.value not in reduced)
+    ]
+    cancel(state, orders, f"rung {rung.name}", now, out)
+
+
+def _raise_refused(state: State, event: OperatorCommand) -> str:
+    if not event.confirmed:
+        return "raising the rung must be confirmed"
+    if event.frame and state.frame - event.frame > FRAME_AGE_MAX:
+        return "the screen it rested on is too old; look again"
+    return ""
+
+
+def _release(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    if state.rungs.operator is not Rung.HALTED:
+        return False, "not halted by the operator"
+    refused = _raise_refused(state, event)
+    if refused:
+        return False, refused
+    out.append(Journal(set_rung(state, Rung.REDUCED, event.who, "released", now)))
+    state.halting.note = ""
+    return True, "released to REDUCED"
+
+
+def _flatten(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    if not event.confirmed:
+        return False, "flatten must be confirmed"
+    every = not event.target
+    desks = list(state.desks.values()) if every else _desks(state, event.target)
+    if not desks:
+        return False, f"no market {event.target}"
+    if every:
+        halt(state, event.who, "flatten", now, out)
+    else:
+        cancel(state, state.orders.live(desks[0].spec.market_id), "flatten", now, out)
+    sold, held = 0, []
+    for desk in desks:
+        for outcome in Outcome:
+            size = state.ledger.confirmed_e6(desk.spec.market_id, outcome)
+            if size <= 0:
+                continue
+            why = _sell(state, desk, outcome, size, now, out)
+            sold += not why
+            if why:
+                held.append(f"{desk.spec.label} {outcome.value} {why}")
+    tail = f"; stays: {', '.join(held)}" if held else ""
+    return True, f"selling {sold} positions{tail}"
+
+
+def _desks(state: State, target: str) -> list[Desk]:
+    return [d for d in state.desks.values() if target in (d.spec.market_id, d.spec.slug)]
+
+
+def _sell(
+    state: State, desk: Desk, outcome: Outcome, size_e6: int, now: Instant, out: list[Command]
+) -> str:
+    top = desk.book.top(outcome)
+    if not top.bid_e6:
+        return "no bid"
+    tick = desk.spec.grid.tick_e4
+    floor = max(tick, (top.bid_e4 - FLATTEN_FLOOR_E4) // tick * tick)
+    leg = Leg(outcome, Side.SELL, floor, size_e6, TIF.FAK)
+    intent = Intent(
+        StrategyId.OPERATOR, desk.spec.market_id, IntentKind.FLATTEN, (leg,), 0, note="flatten"
+    )
+    denied = open_intent(state, desk, intent, now, out)
+    return denied.gate.value if denied else ""
+
+
+def _cancel(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    if not event.target:
+        return True, f"cancelling {cancel_all(state, now, out)} orders"
+    order = state.orders.by_id.get(event.target)
+    if order is None or not order.live:
+        return False, f"no live order {event.target[:12]}"
+    cancel(state, [order], "operator", now, out)
+    return True, "cancelling 1 order"
+
+
+def _mode(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    del now, out
+    mode = state.birth.mode
+    if mode in (Mode.SIM, Mode.REPLAY):
+        return False, f"{mode.value} is fixed by --venues at start"
+    wanted = event.mode.value if event.mode else "?"
+    return False, f"{mode.value} to {wanted}: restart with --mode, while flat"
+
+
+def _arm(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    if state.birth.mode is not Mode.LIVE:
+        return False, f"only a LIVE engine can be armed; this one is {state.birth.mode.value}"
+    if event.target != state.settings.instance:
+        return False, "the name typed is not this instance's"
+    if state.rungs.booting or state.breakers.tripped():
+        return False, "preflight: reconciliation or breakers are not clear"
+    state.armed = True
+    out.append(Journal(set_rung(state, Rung.REDUCED, event.who, "armed", now)))
+    return True, "armed at REDUCED"
+
+
+def _disarm(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    halt(state, event.who, "disarmed", now, out)
+    state.armed = state.birth.mode is not Mode.LIVE
+    return True, "disarmed and halted"
+
+
+def _reset(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    if event.target not in state.breakers.by_name:
+        names = ", ".join(sorted(state.breakers.by_name))
+        return False, f"no breaker {event.target}; there are {names}"
+    if not event.reason:
+        return False, "a reset needs a reason"
+    change = state.breakers.reset(event.target, event.reason)
+    if change is None:
+        return False, f"{event.target} is not tripped"
+    out.append(
+        Journal(
+            BreakerMoved(
+                change.name, False, change.now, change.limit, change.effect, event.who, event.reason
+            )
+        )
+    )
+    state.rungs.breaker, state.rungs.breaker_name = state.breakers.cap()
+    state.tell("BRK", f"{event.target} reset by {event.who}: {event.reason}", now)
+    return True, f"{event.target} reset"
+
+
+def _strategy(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    try:
+        strategy = StrategyId(event.target)
+    except ValueError:
+        return False, f"no strategy {event.target}"
+    if event.verb is OperatorVerb.STRATEGY_PAUSE:
+        state.rungs.paused.add(strategy)
+        orders = [
+            o
+            for o in state.orders.live()
+            if o.strategy is strategy and o.intent is IntentKind.ENTRY
+        ]
+        cancel(state, orders, "strategy paused", now, out)
+        return True, f"{strategy.value} paused"
+    state.rungs.paused.discard(strategy)
+    return True, f"{strategy.value} resumed"
+
+
+def _reconcile(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    del event
+    ask_account(state, now, out)
+    return True, "asked for a snapshot of the account"
+
+
+def _ack(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    del now, out
+    count = 0
+    for key, row in list(state.alerts.items()):
+        if not row.acked and event.target in ("", key):
+            state.alerts[key] = row.__class__(
+                row.key, row.wall_ns, row.severity, row.text, row.count, True
+            )
+            count += 1
+    return True, f"{count} alerts acknowledged"
+
+
+def _stop(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    if not event.confirmed:
+        return False, "stopping the engine must be confirmed"
+    on_stop(state, StopRequested(f"asked by {event.who}"), now, out)
+    return True, "stopping: entries end, orders are cancelled and verified"
+
+
+def on_stop(state: State, event: StopRequested, now: Instant, out: list[Command]) -> None:
+    """Ends entries, cancels opening orders; housekeeping exits once all is verified."""
+    first = not state.rungs.stopping
+    state.rungs.stopping = True
+    if first:
+        state.stop_why = event.why
+        state.stop_deadline_ns = now.mono_ns + STOP_WAIT_NS
+        state.tell("MODE", f"stopping: {event.why}", now, Severity.WARNING)
+        cancel_all(state, now, out)
+    if event.at_once:
+        state.stop_deadline_ns = now.mono_ns
+    state.next_tick_ns = now.mono_ns
+
+
+_VERBS: dict[OperatorVerb, Callable[[State, OperatorCommand, Instant, list[Command]], Result]] = {
+    OperatorVerb.HALT: _halt,
+    OperatorVerb.RUNG: _rung,
+    OperatorVerb.RELEASE: _release,
+    OperatorVerb.FLATTEN: _flatten,
+    OperatorVerb.CANCEL: _cancel,
+    OperatorVerb.MODE: _mode,
+    OperatorVerb.ARM: _arm,
+    OperatorVerb.DISARM: _disarm,
+    OperatorVerb.BREAKER_RESET: _reset,
+    OperatorVerb.STRATEGY_PAUSE: _strategy,
+    OperatorVerb.STRATEGY_RESUME: _strategy,
+    OperatorVerb.RECONCILE: _reconcile,
+    OperatorVerb.ACK: _ack,
+    OperatorVerb.STOP: _stop,
+}

@@ -1,0 +1,267 @@
+"""Everything the engine knows, in one place; the handlers beside this file change it.
+
+A Desk is one market's runtime, an Asset one reference's. Nothing here does I/O or reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from dailyarb._fast.stats import RollingMove
+from dailyarb.core.book.book import Book, Books, Top
+from dailyarb.core.book.reference import Reference
+from dailyarb.core.domain.clock import Instant
+from dailyarb.core.domain.commands import Alert, Command, Journal
+from dailyarb.core.domain.events import FeedState, LoopLag, StageLatency, VenueModeKind
+from dailyarb.core.domain.ids import FeedId, Gate, Severity, StrategyId
+from dailyarb.core.domain.intents import Blocked
+from dailyarb.core.domain.market import MarketSpec, MarketState, Outcome
+from dailyarb.core.domain.records import AlertRaised, Record
+from dailyarb.core.domain.rung import Evidence, Mode
+from dailyarb.core.domain.settings import Settings, usd_e6
+from dailyarb.core.domain.units import MS, SECOND
+from dailyarb.core.domain.view import AlertRow, DecisionRow, EventRow, FillRow
+from dailyarb.core.execution.orders import Orders
+from dailyarb.core.execution.pairs import Pairs
+from dailyarb.core.ledger.ledger import Ledger
+from dailyarb.core.pricing.lead import LagMeter
+from dailyarb.core.pricing.volatility import Volatility
+from dailyarb.core.risk.gate import RiskGate
+from dailyarb.core.risk.limits import build_breakers
+from dailyarb.core.risk.rungs import Rungs
+from dailyarb.core.strategies.base import Scene, Strategy
+from dailyarb.core.strategies.pair import PairBelowDollar
+from dailyarb.core.strategies.stale_odds import StaleOdds
+
+EVENTS_KEPT = 200
+DECISIONS_KEPT = 100
+FILLS_KEPT = 120
+MINUTE_S = 60
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """Is the last verdict of one strategy in one market."""
+
+    blocked: Blocked | None = None
+    since_wall_ns: int = 0
+    acted_ns: int = 0
+
+
+class Desk:
+    """Is one market while the engine follows it."""
+
+    def __init__(self, spec: MarketSpec, book: Book, window_ms: int, lag_ns: int) -> None:
+        self.spec = spec
+        self.book = book
+        self.state = MarketState.SEEN if spec.refusal else MarketState.LISTED
+        self.strike_e18 = spec.strike_e18
+        self.verdicts: dict[StrategyId, Verdicts] = {}
+        self.scene: Scene | None = None
+        self.mids = RollingMove(window_ms * MS)
+        self.lag = LagMeter(lag_ns)
+        self.top = Top(0, 0, 10_000, 0)
+        self.last_trade_ns: dict[StrategyId, int] = {}
+        self.prints = 0
+        self.witness_ns = 0
+        self.resolved_e4: int | None = None
+        self.quarantine: str = ""
+
+
+class Asset:
+    """Is one asset's reference with what is measured on it."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        s1 = settings.strategies.S1
+        self.ref = Reference(name, s1.move_window_ms, settings.pricing.basis_half_life_s)
+        self.vol = Volatility(settings.pricing)
+        self.burst_ns = 0  # since when the reference has been moving beyond S1's threshold
+        self.burst_up = False
+        self.lag_ns = s1.lag_half_life_ms * MS
+        self.changed = False
+
+
+@dataclass(slots=True)
+class GateCount:
+    """Counts one gate: the last minute by second, and the run."""
+
+    run: int = 0
+    now: float = 0.0
+    limit: float = 0.0
+    seconds: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MINUTE_S))
+
+    def hit(self, second: int, blocked: Blocked) -> None:
+        """Counts one stop."""
+        self.run += 1
+        self.now, self.limit = blocked.now, blocked.limit
+        if self.seconds and self.seconds[-1][0] == second:
+            self.seconds[-1] = (second, self.seconds[-1][1] + 1)
+        else:
+            self.seconds.append((second, 1))
+
+    def last_minute(self, second: int) -> int:
+        """Returns the stops of the last 60 s."""
+        return sum(count for at, count in self.seconds if at > second - MINUTE_S)
+
+
+@dataclass(slots=True)
+class Tallies:
+    """Counts what the run summary reports."""
+
+    signals: Counter[str] = field(default_factory=Counter)
+    gates: dict[Gate, GateCount] = field(default_factory=dict)
+    evaluated: int = 0
+    acted: int = 0
+    sent: int = 0
+    acked: int = 0
+    filled: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    killed: int = 0
+    cancelled: int = 0
+    breakers: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    outcomes: deque[bool] = field(default_factory=lambda: deque(maxlen=50))  # refused?
+    slips_e4: deque[int] = field(default_factory=lambda: deque(maxlen=20))
+    unread_answers: int = 0
+
+
+@dataclass(slots=True)
+class Seen:
+    """Is what the shell last reported about itself and its surroundings."""
+
+    feeds: dict[FeedId, FeedState] = field(default_factory=dict)
+    latency: tuple[StageLatency, ...] = ()
+    process: LoopLag = field(default_factory=lambda: LoopLag(0.0, 0.0))
+    clock_offset_ms: float | None = None
+    clock_error_ms: float | None = None
+    venue_mode: VenueModeKind = VenueModeKind.NORMAL
+    venue_mode_ns: int = 0
+
+
+@dataclass(slots=True)
+class Halting:
+    """Is the story of the last halt: what was live, what is proven gone."""
+
+    started_ns: int = 0
+    orders: int = 0
+    verified_ns: int = 0
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Account:
+    """Is where reconciliation stands."""
+
+    asked_ns: int = 0
+    reported_ns: int = 0
+    opened: bool = False
+    reconciled: bool = False
+    cash_gap_e6: int = 0
+    detail: str = "not yet asked"
+    since_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """Is what an engine is told once about itself."""
+
+    run: str
+    version: str
+    mode: Mode
+    evidence: Evidence
+    config_hash: str
+    salt_base: int
+    source: str = ""
+    meaningless: str = ""
+    world: str = ""
+    strategies: tuple[str, ...] = ()  # empty: as configured
+
+
+class State:
+    """Holds the engine's rooms; `record` is the only way money and orders are written down."""
+
+    def __init__(self, settings: Settings, birth: Birth, books: Books) -> None:
+        self.settings = settings
+        self.birth = birth
+        self.books = books
+        self.ledger = Ledger()
+        self.orders = Orders(settings.risk, birth.salt_base)
+        self.pairs = Pairs(usd_e6(settings.risk.max_unwind_loss_usd))
+        self.gate = RiskGate(settings.risk)
+        self.breakers = build_breakers(settings)
+        self.rungs = Rungs(settings.first_rung())
+        self.desks: dict[str, Desk] = {}
+        self.assets = {name: Asset(name, settings) for name in settings.assets}
+        self.strategies: list[Strategy] = build_strategies(settings, birth.strategies)
+        self.tallies = Tallies()
+        self.seen = Seen()
+        self.halting = Halting()
+        self.account = Account()
+        self.events: deque[EventRow] = deque(maxlen=EVENTS_KEPT)
+        self.decisions: deque[DecisionRow] = deque(maxlen=DECISIONS_KEPT)
+        self.fills: deque[FillRow] = deque(maxlen=FILLS_KEPT)
+        self.alerts: dict[str, AlertRow] = {}
+        self.equity: deque[int] = deque(maxlen=24 * 60)
+        self.equity_minute = 0
+        self.peak_e6: int | None = None
+        self.armed = birth.mode is not Mode.LIVE
+        self.started = Instant(0, 0)
+        self.frame = 0
+        self.next_id = 0
+        self.next_tick_ns = 0
+        self.next_beat_ns = 0
+        self.trigger_ns = 0  # receipt of the frame being handled
+        self.stop_why = ""
+        self.stop_deadline_ns = 0
+        self.stop_clean = False
+        self.exited = False
+        self.event_seq = 0
+
+    def number(self) -> int:
+        """Returns the next intent or pair number."""
+        self.next_id += 1
+        return self.next_id
+
+    def record(self, record: Record, now: Instant, out: list[Command]) -> None:
+        """Applies a record to the ledger and asks for it to be journalled."""
+        self.ledger.apply(record, now.wall_ns)
+        out.append(Journal(record))
+
+    def tell(self, kind: str, text: str, now: Instant, severity: Severity = Severity.INFO) -> None:
+        """Adds a line to the event list."""
+        self.event_seq += 1
+        self.events.append(EventRow(self.event_seq, now.wall_ns, kind, text, severity))
+
+    def alert(
+        self, severity: Severity, key: str, text: str, now: Instant, out: list[Command]
+    ) -> None:
+        """Raises an alert; the same key counts up and is sent at most once a minute."""
+        old = self.alerts.get(key)
+        count = old.count + 1 if old else 1
+        fresh = old is None or old.acked or now.wall_ns - old.wall_ns >= MINUTE_S * SECOND
+        wall = now.wall_ns if fresh or old is None else old.wall_ns
+        self.alerts[key] = AlertRow(key, wall, severity, text, count, False)
+        if len(self.alerts) > EVENTS_KEPT:
+            del self.alerts[next(iter(self.alerts))]
+        if fresh:
+            self.tell("ALERT", text, now, severity)
+            out.append(Journal(AlertRaised(severity, key, text)))
+            out.append(Alert(severity, key, text))
+
+    def held(self, desk: Desk, strategy: StrategyId) -> dict[Outcome, int]:
+        """Returns what a strategy holds in a market, provisional fills included."""
+        books = self.ledger.markets.get(desk.spec.market_id)
+        if books is None:
+            return {}
+        return {o: books.positions.held(strategy, o) for o in Outcome}
+
+
+def build_strategies(settings: Settings, only: tuple[str, ...]) -> list[Strategy]:
+    """Returns the strategies that exist, in order of name; `only` restricts them."""
+    every: list[Strategy] = [
+        StaleOdds(settings.strategies.S1, settings.feeds),
+        PairBelowDollar(settings.strategies.S2, settings.feeds),
+    ]
+    return [s for s in every if not only or s.id.value in only]

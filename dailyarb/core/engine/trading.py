@@ -1,0 +1,334 @@
+"""From a scene to an order: evaluate, gate, draft, sign, submit.
+
+Every evaluation ends in an intent or in one named gate. From frame to Submit this is one
+synchronous run: the answers to `Sign` come back inside it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dailyarb.core.domain.clock import Instant
+from dailyarb.core.domain.commands import Cancel, CancelAll, Command, Sign, SignedOrder, Submit
+from dailyarb.core.domain.events import Signed
+from dailyarb.core.domain.ids import Gate
+from dailyarb.core.domain.intents import Blocked, CancelIntent, Intent, IntentKind, Leg
+from dailyarb.core.domain.market import MarketState, Outcome, Side
+from dailyarb.core.domain.orders import OrderState
+from dailyarb.core.domain.records import IntentTaken
+from dailyarb.core.domain.rung import Mode, Rung
+from dailyarb.core.domain.units import MS, SECOND, notional_up
+from dailyarb.core.domain.view import DecisionRow
+from dailyarb.core.engine.scenes import build_scene, own_part
+from dailyarb.core.engine.state import Desk, GateCount, State, Verdicts
+from dailyarb.core.execution.orders import Order
+from dailyarb.core.ledger.pnl import Tally
+from dailyarb.core.risk.exposure import Item, Outlook, Standing, fill_item, order_item, outlook
+from dailyarb.core.risk.gate import Denied, Situation
+from dailyarb.core.strategies.base import Strategy, fee_per_share_e4
+
+
+def evaluate(state: State, desk: Desk, now: Instant, out: list[Command]) -> None:
+    """Runs every strategy on one market and acts on what they want."""
+    scene = build_scene(state, desk, now)
+    desk.scene = scene
+    for strategy in state.strategies:
+        own_part(state, desk, strategy, scene)
+        state.tallies.evaluated += 1
+        verdict = strategy.evaluate(scene)
+        if isinstance(verdict, Blocked):
+            note_blocked(state, desk, strategy, verdict, now)
+            continue
+        for wish in verdict:
+            if isinstance(wish, CancelIntent):
+                orders = [
+                    o
+                    for o in state.orders.live(desk.spec.market_id)
+                    if o.strategy is wish.strategy and not o.cancel_ns
+                ]
+                cancel(state, orders, wish.reason, now, out)
+                continue
+            denied = open_intent(state, desk, wish, now, out)
+            if denied is not None:
+                note_blocked(state, desk, strategy, denied, now)
+            else:
+                note_acted(state, desk, strategy, wish, now)
+
+
+def note_blocked(
+    state: State, desk: Desk, strategy: Strategy, blocked: Blocked, now: Instant
+) -> None:
+    """Counts the gate and remembers it as the reason why this market does not trade."""
+    second = now.mono_ns // SECOND
+    state.tallies.gates.setdefault(blocked.gate, GateCount()).hit(second, blocked)
+    last = desk.verdicts.setdefault(strategy.id, Verdicts())
+    if last.blocked is None or last.blocked.gate is not blocked.gate:
+        last.since_wall_ns = now.wall_ns
+        state.decisions.append(_decision(desk, strategy, blocked, None, now))
+    last.blocked = blocked
+
+
+def note_acted(state: State, desk: Desk, strategy: Strategy, intent: Intent, now: Instant) -> None:
+    """Counts a signal that became an order."""
+    state.tallies.acted += 1
+    state.tallies.signals[strategy.id.value] += 1
+    last = desk.verdicts.setdefault(strategy.id, Verdicts())
+    last.blocked, last.acted_ns, last.since_wall_ns = None, now.mono_ns, now.wall_ns
+    state.decisions.append(_decision(desk, strategy, None, intent, now))
+
+
+def _decision(
+    desk: Desk, strategy: Strategy, blocked: Blocked | None, intent: Intent | None, now: Instant
+) -> DecisionRow:
+    leg = intent.legs[0] if intent else None
+    fee = 0
+    if leg is not None and not leg.post_only:
+        fee = round(fee_per_share_e4(leg.price_e4, desk.spec.fees.rate_e6))
+    net = intent.edge_e4 if intent else 0
+    return DecisionRow(
+        wall_ns=now.wall_ns,
+        market_id=desk.spec.market_id,
+        label=desk.spec.label,
+        strategy=strategy.id,
+        acted=intent is not None,
+        gate=blocked.gate if blocked else None,
+        outcome=leg.outcome if leg else None,
+        side=leg.side if leg else None,
+        price_e4=leg.price_e4 if leg else 0,
+        size_e6=leg.size_e6 if leg else 0,
+        edge_e4=net + fee,
+        fee_e4=fee,
+        margin_e4=0,
+        net_e4=net,
+        note=intent.note if intent else f"{blocked.now:g} / {blocked.limit:g}" if blocked else "",
+    )
+
+
+def standing_of(state: State, market_id: str) -> tuple[Standing, list[Item]]:
+    """Returns what is certain in a market and every item that may or may not happen."""
+    books = state.ledger.markets.get(market_id)
+    standing = Standing()
+    items: list[Item] = []
+    if books is not None and not books.settled:
+        waiting = state.ledger.provisional(market_id)
+        flow = books.flow_e6 - sum(f.cash_e6 - f.fee_e6 for f in waiting)
+        standing = Standing(
+            flow, books.confirmed.size_e6(Outcome.UP), books.confirmed.size_e6(Outcome.DOWN)
+        )
+        items += [fill_item(f) for f in waiting]
+    desk = state.desks.get(market_id)
+    rate = desk.spec.fees.rate_e6 if desk else 0
+    for order in [*state.orders.live(market_id), *state.orders.drafts(market_id)]:
+        if order.left_e6:
+            items.append(
+                order_item(
+                    order.outcome, order.side, order.price_e4, order.left_e6, rate, order.post_only
+                )
+            )
+    return standing, items
+
+
+def market_outlook(state: State, market_id: str) -> Outlook:
+    """Returns the worst and best result of a market at settlement (I6)."""
+    return outlook(*standing_of(state, market_id))
+
+
+def active_markets(state: State) -> list[str]:
+    """Returns markets with shares or live orders."""
+    ids = dict.fromkeys(state.ledger.open_markets())
+    ids.update(dict.fromkeys(order.market_id for order in state.orders.live()))
+    return list(ids)
+
+
+def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situation:
+    """Returns everything the risk gate looks at."""
+    market_id = desk.spec.market_id
+    standing, items = standing_of(state, market_id)
+    active = active_markets(state)
+    others = sum(market_outlook(state, m).worst_e6 for m in active if m != market_id)
+    live = state.orders.live(market_id)
+    held = {o: state.ledger.confirmed_e6(market_id, o) for o in Outcome}
+    for order in live:
+        if order.side is Side.SELL:
+            held[order.outcome] -= order.left_e6
+    resting = [
+        Leg(o.outcome, o.side, o.price_e4, o.left_e6, o.tif, o.post_only)
+        for o in live
+        if not o.takes
+    ]
+    rung = state.rungs.overall()[0] if _operator(intent) else state.rungs.of(intent.strategy)
+    return Situation(
+        rung=rung,
+        standing=standing,
+        items=items,
+        worst_others_e6=others,
+        day_net_e6=day_net(state, now).net_e6 + unrealised_e6(state),
+        open_markets=len(active),
+        market_open=market_id in active,
+        unknown_orders=len(state.orders.unknown()),
+        free_cash_e6=free_cash_e6(state),
+        naked_e6=state.pairs.naked_e6(),
+        held=held,
+        resting=resting,
+        recovering=state.rungs.booting,
+        stopping=state.rungs.stopping,
+    )
+
+
+def _operator(intent: Intent) -> bool:
+    return intent.kind is IntentKind.FLATTEN
+
+
+def day_net(state: State, now: Instant) -> Tally:
+    """Returns the tally of the present UTC day."""
+    return state.ledger.pnl.day(now.wall_ns)
+
+
+def unrealised_e6(state: State) -> int:
+    """Returns open confirmed positions at mid less their cost; one-sided books mark at the bid."""
+    total = 0
+    for market_id in state.ledger.open_markets():
+        desk = state.desks.get(market_id)
+        books = state.ledger.markets[market_id]
+        if desk is None:
+            continue
+        price = mark_e4(desk)
+        total += sum(books.confirmed.unrealised_e6(s, price) for s in books.confirmed.owners())
+    return total
+
+
+def mark_e4(desk: Desk) -> int:
+    """Returns the UP price at which open shares are marked: mid, or the side that is left."""
+    if desk.resolved_e4 is not None:
+        return desk.resolved_e4
+    top = desk.book.top(Outcome.UP)
+    if top.two_sided:
+        return top.mid_e4
+    if top.bid_e6:
+        return top.bid_e4
+    return top.ask_e4 if top.ask_e6 else 5_000
+
+
+def free_cash_e6(state: State) -> int:
+    """Returns cash not reserved by resting buys."""
+    reserved = sum(
+        notional_up(o.price_e4, o.left_e6) for o in state.orders.live() if o.side is Side.BUY
+    )
+    return state.ledger.accounts.cash - reserved
+
+
+def open_intent(
+    state: State, desk: Desk, intent: Intent, now: Instant, out: list[Command]
+) -> Blocked | None:
+    """Puts an intent through the gate and drafts its orders; returns the gate that stopped it."""
+    if desk.state is not MarketState.TRADABLE and intent.kind is IntentKind.ENTRY:
+        return Blocked(Gate.NOT_TRADABLE)
+    verdict = state.gate.admit(intent, desk.spec, situation(state, desk, intent, now), now.mono_ns)
+    if isinstance(verdict, Denied):
+        return verdict.blocked
+    taken = verdict.intent
+    intent_id = state.number()
+    if taken.pair_id < 0:
+        taken = msgspec.structs.replace(taken, pair_id=state.number())
+        wait_ms = state.settings.risk.max_leg_delay_ms
+        if taken.legs[0].post_only:
+            wait_ms = state.settings.strategies.S2.leg_wait_ms
+        state.pairs.start(
+            taken.pair_id,
+            taken.market_id,
+            taken.strategy,
+            taken.edge_e4,
+            wait_ms * MS,
+            now.mono_ns,
+        )
+    state.gate.count_orders(now.mono_ns, len(taken.legs))
+    top = desk.book.top(Outcome.UP)
+    state.record(
+        IntentTaken(
+            intent_id, taken.strategy, taken.market_id, taken.kind, taken.edge_e4, taken.fair_e4,
+            top.bid_e4, top.ask_e4, taken.pair_id, len(taken.legs), taken.note,
+        ),
+        now,
+        out,
+    )  # fmt: skip
+    for leg in taken.legs:
+        out.append(Sign(state.orders.draft(taken, leg, intent_id, desk.spec, now)))
+    desk.last_trade_ns[taken.strategy] = now.mono_ns
+    return None
+
+
+def on_signed(state: State, event: Signed, now: Instant, out: list[Command]) -> None:
+    """Journals a signed order; sends the batch once all legs of the intent are journalled."""
+    order = state.orders.signed(event, out)
+    if order is None:
+        return
+    batch = state.orders.siblings(order)
+    if batch is None:
+        return
+    refused = _last_gate(state, batch)
+    if refused:
+        for leg in batch:
+            state.orders.move(leg, OrderState.CANCELLED, refused, out)
+        return
+    for leg in batch:
+        leg.trigger_ns = state.trigger_ns
+        leg.decided_ns = now.mono_ns
+        if not leg.takes:
+            leg.queue_e6 = _queue_ahead(state, leg)
+    state.tallies.sent += len(batch)
+    for leg in batch:
+        state.orders.sent(leg, now)
+    out.append(
+        Submit(
+            tuple(SignedOrder(o.order_id, o.order_json, o.tif, o.post_only) for o in batch),
+            now.mono_ns,
+            state.trigger_ns,
+            now.mono_ns,
+        )
+    )
+
+
+def _last_gate(state: State, batch: list[Order]) -> str:
+    """Checks the rung once more, at the last place before the wire (I5)."""
+    if state.birth.mode is Mode.LIVE and not state.armed:
+        return "not armed"
+    kind = batch[0].intent
+    rung = state.rungs.of(batch[0].strategy)
+    if rung is Rung.HALTED and kind is not IntentKind.FLATTEN:
+        return "halted"
+    if rung is Rung.HEDGE_ONLY and kind is IntentKind.ENTRY:
+        return "hedge only"
+    return ""
+
+
+def _queue_ahead(state: State, order: Order) -> int:
+    desk = state.desks.get(order.market_id)
+    if desk is None:
+        return -1
+    for price, size in desk.book.levels(order.outcome, order.side, 50):
+        if price == order.price_e4:
+            return size
+    return 0
+
+
+def cancel(
+    state: State, orders: list[Order], reason: str, now: Instant, out: list[Command]
+) -> None:
+    """Asks for orders to be cancelled; a cancel is a request, not a state."""
+    asked = [o for o in orders if o.order_id and o.live]
+    if not asked:
+        return
+    for order in asked:
+        order.cancel_ns, order.asks = now.mono_ns, 0
+        order.asked_ns = now.mono_ns
+        order.reason = reason
+    out.append(Cancel(tuple(o.order_id for o in asked), now.mono_ns))
+
+
+def cancel_all(state: State, now: Instant, out: list[Command]) -> int:
+    """Asks for everything to be cancelled, unsigned drafts included; returns how many were live."""
+    live = state.orders.live()
+    for order in live:
+        order.cancel_ns, order.asks, order.asked_ns = now.mono_ns, 0, now.mono_ns
+    out.append(CancelAll(now.mono_ns))
+    return len(live)

@@ -1,0 +1,41 @@
+"""The effective rung: the lowest of the operator's, booting, stopping, breakers and strategy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dailyarb.core.domain.ids import StrategyId
+from dailyarb.core.domain.rung import Rung, RungCause
+
+
+@dataclass(slots=True)
+class Rungs:
+    """Holds every rung in force. Only the operator raises the operator's."""
+
+    operator: Rung
+    operator_reason: str = "start"
+    booting: bool = True
+    stopping: bool = False
+    breaker: Rung = Rung.FULL
+    breaker_name: str = ""
+    paused: set[StrategyId] = field(default_factory=set)
+
+    def overall(self) -> tuple[Rung, RungCause, str]:
+        """Returns the rung that holds for all, its cause and the detail shown."""
+        if self.booting:
+            return Rung.HALTED, RungCause.BOOTING, "reconciling"
+        lowest, cause, detail = self.operator, RungCause.NONE, ""
+        if lowest is not Rung.FULL:
+            cause, detail = RungCause.OPERATOR, self.operator_reason
+        if self.breaker < lowest:
+            lowest, cause, detail = self.breaker, RungCause.BREAKER, self.breaker_name
+        if self.stopping and Rung.HEDGE_ONLY < lowest:
+            lowest, cause, detail = Rung.HEDGE_ONLY, RungCause.STOPPING, "stopping"
+        return lowest, cause, detail
+
+    def of(self, strategy: StrategyId) -> Rung:
+        """Returns the rung in force for one strategy."""
+        overall = self.overall()[0]
+        if strategy in self.paused and Rung.HEDGE_ONLY < overall:
+            return Rung.HEDGE_ONLY
+        return overall

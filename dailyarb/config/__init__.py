@@ -116,11 +116,10 @@ def load(
     _check_version(raw, reader)
     settings = reader.table(Settings, raw, ())
     own = packaged(file)
-    if settings is not None:
-        faults = checks.cross_faults(settings)
-        faults += checks.live_faults(settings, live=live, packaged=own)
-        for key, what, hint in faults:
-            reader.fault(tuple(key.split(".")), what, hint)
+    faults = checks.cross_faults(reader.values)
+    faults += checks.live_faults(reader.values, live=live, packaged=own)
+    for key, what, hint in faults:
+        reader.fault(tuple(key.split(".")), what, hint)
     if reader.problems or settings is None:
         raise ConfigError(sorted(reader.problems, key=lambda p: (p.line == 0, p.line, p.key)))
     return Loaded(settings, reader.provenance, file, _hash(settings), own)

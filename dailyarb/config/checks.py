@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from dailyarb.config import words
 from dailyarb.core.domain.market import Window
 from dailyarb.core.domain.rung import Rung
-from dailyarb.core.domain.settings import ConfigMode, Settings, Strategies, VenueKind
+from dailyarb.core.domain.settings import ConfigMode, Strategies, VenueKind
 
 # (dotted key, what is wrong, hint)
 Fault = tuple[str, str, str]
+# Dotted key to value, for all that could be read.
+Values = Mapping[str, object]
 LEVELS = ("debug", "info", "warn", "error", "critical")
 # Text settings that admit some words only.
 WORDS: dict[str, tuple[str, ...]] = {
@@ -29,6 +31,8 @@ MODES = {
     VenueKind.LIVE: (ConfigMode.DRY, ConfigMode.PAPER, ConfigMode.LIVE),
 }
 _ASSET = re.compile(r"[a-z0-9]{2,12}")
+_ASSET_WORDS = "2 to 12 small letters and digits"
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|keyring:[^/\s]+/\S+")
 # Each key must not be above the other: the smaller limit would otherwise never act.
 _ORDERED = (
@@ -46,92 +50,93 @@ _ORDERED = (
 )
 
 
-def _value(settings: Settings, key: str) -> object:
-    """Returns the value at a dotted key."""
-    here: object = settings
-    for part in key.split("."):
-        here = getattr(here, part)
-    return here
-
-
-def _word(key: str, value: str, known: tuple[str, ...]) -> Iterator[Fault]:
+def _word(key: str, value: object, known: tuple[str, ...]) -> Iterator[Fault]:
     """Gives a fault if a text setting is none of the known words."""
-    if value not in known:
+    if isinstance(value, str) and value not in known:
         near = words.nearest(value, known)
         tail = f'; did you mean "{near}"?' if near else ""
         yield key, f"is {words.shown(value)}", f"allowed: {', '.join(known)}{tail}"
 
 
-def _texts(settings: Settings) -> Iterator[Fault]:
+def _list(values: Values, key: str) -> tuple[str, ...]:
+    """Returns a list of texts, empty if it is faulty."""
+    found = values.get(key)
+    return found if isinstance(found, tuple) else ()
+
+
+def _texts(values: Values) -> Iterator[Fault]:
     for key, known in WORDS.items():
-        yield from _word(key, str(_value(settings, key)), known)
-    for name in settings.risk.reduced_strategies:
+        yield from _word(key, values.get(key), known)
+    for name in _list(values, "risk.reduced_strategies"):
         yield from _word("risk.reduced_strategies", name, STRATEGIES)
 
 
-def _assets(settings: Settings) -> Iterator[Fault]:
-    if not settings.assets:
+def _assets(values: Values) -> Iterator[Fault]:
+    names = _list(values, "assets")
+    if not names:
         yield "assets", "no asset", "state at least one table [assets.NAME]"
-    owners: dict[str, str] = {}
-    for name, asset in settings.assets.items():
+    owners: dict[object, str] = {}
+    for name in names:
         key = f"assets.{name}"
         if not _ASSET.fullmatch(name):
-            yield key, "is no asset name", "allowed: 2 to 12 small letters and digits"
+            yield key, "is no asset name", f"allowed: {_ASSET_WORDS}"
         for field in ("binance_symbol", "settlement_symbol", "slug"):
-            value = getattr(asset, field)
-            if not _ASSET.fullmatch(value):
-                yield (
-                    f"{key}.{field}",
-                    f"is {words.shown(value)}",
-                    "allowed: 2 to 12 small letters and digits",
-                )
-        if owners.setdefault(asset.binance_symbol, name) != name:
-            other = owners[asset.binance_symbol]
-            yield f"{key}.binance_symbol", f"is that of assets.{other} too", "one asset, one symbol"
-        if not asset.windows:
-            yield f"{key}.windows", "is empty", f"allowed: some of {', '.join(WINDOWS)}"
-        if len(set(asset.windows)) < len(asset.windows):
-            yield f"{key}.windows", "names a window twice", "state each window once"
-        for window in asset.windows:
-            yield from _word(f"{key}.windows", window, WINDOWS)
+            text = values.get(f"{key}.{field}")
+            if isinstance(text, str) and not _ASSET.fullmatch(text):
+                yield f"{key}.{field}", f"is {words.shown(text)}", f"allowed: {_ASSET_WORDS}"
+        symbol = values.get(f"{key}.binance_symbol", name)
+        if owners.setdefault(symbol, name) != name:
+            what = f"is that of assets.{owners[symbol]} too"
+            yield f"{key}.binance_symbol", what, "one asset, one symbol"
+        if f"{key}.windows" in values:
+            yield from _windows(f"{key}.windows", _list(values, f"{key}.windows"))
 
 
-def _orders(settings: Settings) -> Iterator[Fault]:
+def _windows(key: str, windows: tuple[str, ...]) -> Iterator[Fault]:
+    if not windows:
+        yield key, "is empty", f"allowed: some of {', '.join(WINDOWS)}"
+    if len(set(windows)) < len(windows):
+        yield key, "names a window twice", "state each window once"
+    for window in windows:
+        yield from _word(key, window, WINDOWS)
+
+
+def _orders(values: Values) -> Iterator[Fault]:
     for low, high in _ORDERED:
-        below, above = _value(settings, low), _value(settings, high)
+        below, above = values.get(low), values.get(high)
         if isinstance(below, int | float) and isinstance(above, int | float) and below > above:
             yield low, f"is {below:,g}, above {high} = {above:,g}", f"allowed: at most {high}"
 
 
-def _venues(settings: Settings) -> Iterator[Fault]:
-    venues = settings.venues
-    if venues.kind is VenueKind.REPLAY:
-        paths = [part for part in venues.replay_path.split("+") if part]
-        if not paths:
+def _venues(values: Values) -> Iterator[Fault]:
+    kind, path = values.get("venues.kind"), values.get("venues.replay_path")
+    if kind is VenueKind.REPLAY and isinstance(path, str):
+        parts = [part for part in path.split("+") if part]
+        if not parts:
             yield "venues.replay_path", "missing", "a replay needs the path of a recording"
-        for part in paths:
+        for part in parts:
             if not Path(part).expanduser().exists():
                 yield "venues.replay_path", f"{words.shown(part)} is not there", "give a path"
-    modes = MODES[venues.kind]
-    if settings.mode not in modes:
-        names = ", ".join(f'"{mode.value}"' for mode in modes)
-        what = f'is "{settings.mode.value}", which {venues.kind.value} venues do not have'
-        yield "mode", what, f"allowed with {venues.kind.value} venues: {names}"
+    mode = values.get("mode")
+    if isinstance(kind, VenueKind) and isinstance(mode, ConfigMode) and mode not in MODES[kind]:
+        names = ", ".join(f'"{known.value}"' for known in MODES[kind])
+        what = f'is "{mode.value}", which {kind.value} venues do not have'
+        yield "mode", what, f"allowed with {kind.value} venues: {names}"
 
 
-def _credentials(settings: Settings) -> Iterator[Fault]:
+def _credentials(values: Values) -> Iterator[Fault]:
     hint = "allowed: env:NAME, file:/path or keyring:service/name; never the secret itself"
     for name in ("private_key", "api_key", "api_secret", "api_passphrase", "wallet"):
-        value = getattr(settings.credentials, name)
-        if name == "wallet" and re.fullmatch(r"0x[0-9a-fA-F]{40}", value):
-            continue  # an address is public
-        if value and not _REFERENCE.fullmatch(value):
+        text = values.get(f"credentials.{name}")
+        if not isinstance(text, str) or not text or _REFERENCE.fullmatch(text):
+            continue
+        if name != "wallet" or not _ADDRESS.fullmatch(text):  # an address is public
             yield f"credentials.{name}", "is no reference to a secret", hint
-    if settings.mode is ConfigMode.LIVE and not settings.credentials.private_key:
+    if values.get("mode") is ConfigMode.LIVE and not values.get("credentials.private_key", "?"):
         yield "credentials.private_key", "missing, and mode is live", hint
 
 
-_RULES: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
+_RULES: tuple[Callable[[Values], Iterator[Fault]], ...] = (
     _texts,
     _assets,
     _orders,
@@ -140,19 +145,23 @@ _RULES: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
 )
 
 
-def cross_faults(settings: Settings) -> list[Fault]:
-    """Returns every rule between settings that does not hold."""
-    return [fault for rule in _RULES for fault in rule(settings)]
+def cross_faults(values: Values) -> list[Fault]:
+    """Returns every rule between settings that does not hold.
+
+    Args:
+        values: what could be read, by dotted key; a rule about a faulty value is not asked.
+    """
+    return [fault for rule in _RULES for fault in rule(values)]
 
 
-def live_faults(settings: Settings, *, live: bool, packaged: bool) -> list[Fault]:
+def live_faults(values: Values, *, live: bool, packaged: bool) -> list[Fault]:
     """Returns why live trading may not be asked for like this.
 
     Live needs `mode = "live"` in a file of the operator's own, `--live` on the command, and
     arming later on. The packaged file states limits for play money only.
 
     Args:
-        settings: the settings in force.
+        values: what could be read, by dotted key.
         live: whether the command said `--live`.
         packaged: whether the file is the packaged one, or a copy without a change.
     """
@@ -160,10 +169,13 @@ def live_faults(settings: Settings, *, live: bool, packaged: bool) -> list[Fault
     if live and packaged:
         what = "the packaged file states limits for play money and is refused with --live"
         faults.append(("mode", what, "copy it, set your own limits, and pass --config FILE"))
-    if live and settings.mode is not ConfigMode.LIVE:
-        what = f'is "{settings.mode.value}", and the command says --live'
+    mode = values.get("mode")
+    if not isinstance(mode, ConfigMode):
+        return faults
+    if live and mode is not ConfigMode.LIVE:
+        what = f'is "{mode.value}", and the command says --live'
         faults.append(("mode", what, 'live needs mode = "live" in your own file as well'))
-    if settings.mode is ConfigMode.LIVE and not live:
+    if mode is ConfigMode.LIVE and not live:
         what = 'is "live", and the command does not say --live'
         faults.append(("mode", what, "add --live, or choose --mode paper"))
     return faults

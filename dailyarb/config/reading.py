@@ -57,11 +57,13 @@ class Reader:
     Attributes:
         problems: every fault so far.
         provenance: dotted key to `file:line`, `default` or `command line`.
+        values: dotted key to value, of all that could be read.
     """
 
     def __init__(self, source: Source, given: frozenset[str]) -> None:
         self.problems: list[Problem] = []
         self.provenance: dict[str, str] = {}
+        self.values: dict[str, object] = {}
         self._source = source
         self._given = given  # dotted keys that the command line set
         self._names = dotted_names()
@@ -121,6 +123,7 @@ class Reader:
                 else (field.default_factory())
             )
             self.provenance[".".join(here)] = DEFAULT
+            self.values[".".join(here)] = values[field.name]
 
     def _tables(
         self, cls: type[msgspec.Struct], raw: object, path: tuple[str, ...]
@@ -129,6 +132,7 @@ class Reader:
         if not isinstance(raw, Mapping):
             self.fault(path, f"is {words.shown(raw)}", "allowed: a table")
             return {}
+        self.values[".".join(path)] = tuple(raw)
         read = {name: self.table(cls, inner, (*path, name)) for name, inner in raw.items()}
         return {name: table for name, table in read.items() if table is not None}
 
@@ -149,10 +153,10 @@ class Reader:
             self.fault(path, f"is {said}, not a number", hint)
         else:
             try:
-                return msgspec.convert(value, kind, strict=True)
+                self.values[key] = msgspec.convert(value, kind, strict=True)
             except msgspec.ValidationError:
                 self.fault(path, f"is {said}", hint)
-        return None
+        return self.values.get(key)
 
     def _origin(self, path: tuple[str, ...]) -> str:
         if ".".join(path) in self._given:

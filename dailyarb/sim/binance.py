@@ -73,6 +73,7 @@ class BinanceModel:
         self, conn_id: str, path: str, query: tuple[tuple[str, str], ...], now_ns: int
     ) -> int:
         """Opens /ws, /ws/<stream>[/<stream>...] or /stream?streams=a/b[&timeUnit=MICROSECOND]."""
+        del now_ns
         options = {key.lower(): value for key, value in query}
         micro = options.get("timeunit", "").upper() == "MICROSECOND"
         if path == "/stream":
@@ -212,7 +213,7 @@ class BinanceModel:
             self._emit(f"{low}@aggTrade", body, book.agg_json(trade, at_ns, 1_000), at_ns)
 
     def _depth(self, book: SpotBook, at_ns: int) -> None:
-        change = book.depth_change(at_ns)
+        change = book.depth_change()
         low = book.symbol.lower()
         for name in (f"{low}@depth@100ms", f"{low}@depth"):
             if name in self._listeners:

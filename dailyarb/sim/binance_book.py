@@ -98,7 +98,7 @@ class SpotBook:
         self.update_id += 1
         return SpotTrade(self.trade_id, price, size, buyer_maker)
 
-    def depth_change(self, at_ns: int) -> DepthChange:
+    def depth_change(self) -> DepthChange:
         """Returns what changed since the last depth event, and flickers a few levels."""
         rng = self.rng
         for _ in range(4):

@@ -41,7 +41,7 @@ class BinanceRest:
     def _book(self, request: Request) -> SpotBook | None:
         return self._books.get(request.first("symbol").lower())
 
-    def _ping(self, request: Request, now_ns: int) -> Reply:
+    def _ping(self, _request: Request, now_ns: int) -> Reply:
         return Reply(now_ns, 200, b"{}")
 
     def _time(self, request: Request, now_ns: int) -> Reply:

@@ -1,7 +1,7 @@
 """The order book's REST: who may ask, what is asked, and the venue's answers.
 
-Source: polymarket.md, section 5 (authentication, placing, cancelling, reading, heartbeat, errors and
-modes). A held request is answered when its hold is over.
+Source: polymarket.md, section 5 (authentication, placing, cancelling, reading, heartbeat, errors
+and modes). A held request is answered when its hold is over.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dailyarb.sim.clob_public import PublicBook
 from dailyarb.sim.desk import Desk
 from dailyarb.sim.hall import Hall
 from dailyarb.sim.heartbeat import Heartbeats
-from dailyarb.sim.keys import Keys, Unauthorized
+from dailyarb.sim.keys import Keys, NotAuthorizedError
 from dailyarb.sim.orders import UNIT, Refusal, SimOrder, check_owner, read_body
 from dailyarb.sim.private import order_record, trade_record
 from dailyarb.sim.types import NS_PER_MS, NS_PER_S, Held, Reply, Request
@@ -90,7 +90,7 @@ class Clob:
             if route is None and not single:
                 return _error(now_ns, 404, "not found")
             account = self._keys.check(request, now_ns)
-        except Unauthorized as error:
+        except NotAuthorizedError as error:
             return _error(now_ns, 401, str(error))
         refusal = self._closed(request, now_ns)
         if refusal is not None:
@@ -174,7 +174,7 @@ class Clob:
                 refused[str(order_id)] = _DONE
         return _canceled(canceled, refused, now_ns)
 
-    def _cancel_all(self, request: Request, account: Account, now_ns: int) -> Reply:
+    def _cancel_all(self, _request: Request, account: Account, now_ns: int) -> Reply:
         return self._cancel_these(self._desk.open_orders(account), now_ns)
 
     def _cancel_market(self, request: Request, account: Account, now_ns: int) -> Reply:
@@ -239,10 +239,10 @@ class Clob:
         }
         return Reply(now_ns, 200, wire.compact(body))
 
-    def _list_keys(self, request: Request, account: Account, now_ns: int) -> Reply:
+    def _list_keys(self, _request: Request, account: Account, now_ns: int) -> Reply:
         return Reply(now_ns, 200, wire.compact({"apiKeys": [account.api_key]}))
 
-    def _ban(self, request: Request, account: Account, now_ns: int) -> Reply:
+    def _ban(self, _request: Request, _account: Account, now_ns: int) -> Reply:
         return Reply(now_ns, 200, b'{"closed_only":false}')
 
     def _heartbeat(self, request: Request, account: Account, now_ns: int) -> Reply:

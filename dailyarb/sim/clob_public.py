@@ -101,7 +101,7 @@ def _touch(token: Token) -> tuple[int, int]:
     return ONE_E4 - book.ask_e4, ONE_E4 - book.bid_e4
 
 
-def _book(token: Token, request: Request) -> str:
+def _book(token: Token, _request: Request) -> str:
     # REST books carry no event_type; everything else is the snapshot's shape.
     return token[0].market.snapshot(token[1]).replace(',"event_type":"book"}', "}")
 
@@ -112,30 +112,30 @@ def _price(token: Token, request: Request) -> str:
     return f'{{"price":"{wire.PRICE[price]}"}}'
 
 
-def _midpoint(token: Token, request: Request) -> str:
+def _midpoint(token: Token, _request: Request) -> str:
     bid, ask = _touch(token)
     return f'{{"mid":"{wire.PRICE[(bid + ask) // 2]}"}}'
 
 
-def _spread(token: Token, request: Request) -> str:
+def _spread(token: Token, _request: Request) -> str:
     bid, ask = _touch(token)
     return f'{{"spread":"{wire.PRICE[ask - bid]}"}}'
 
 
-def _last(token: Token, request: Request) -> str:
+def _last(token: Token, _request: Request) -> str:
     market = token[0].market
     return f'{{"price":"{market.last_trade or "0.5"}","side":"BUY"}}'
 
 
-def _tick(token: Token, request: Request) -> str:
+def _tick(token: Token, _request: Request) -> str:
     return f'{{"minimum_tick_size":{wire.PRICE[token[0].market.tick_e4]}}}'
 
 
-def _neg_risk(token: Token, request: Request) -> str:
+def _neg_risk(_token: Token, _request: Request) -> str:
     return '{"neg_risk":false}'
 
 
-def _fee_rate(token: Token, request: Request) -> str:
+def _fee_rate(_token: Token, _request: Request) -> str:
     return '{"base_fee":1000}'
 
 

@@ -1,8 +1,8 @@
 """Where orders meet the book: acceptance, the hold, matching, trades and their settlement.
 
 Marketable orders wait before they are matched and are checked again at the end of it; trades go
-MATCHED, MINED, CONFIRMED over seconds; bought shares can be sold once mined. Sources: polymarket.md,
-sections 4, 5.2, 5.8 and 5.9.
+MATCHED, MINED, CONFIRMED over seconds; bought shares can be sold once mined. Sources:
+polymarket.md, sections 4, 5.2, 5.8 and 5.9.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Desk:
             if order.market is market and order.live:
                 self.cancel(order, now_ns, "CANCELED_MARKET_RESOLVED")
 
-    def pay_out(self, market: SimMarket, now_ns: int) -> None:
+    def pay_out(self, market: SimMarket) -> None:
         """Redeems the winners."""
         self._ledger.redeem(market.identity.tokens, market.winner)
 
@@ -205,7 +205,7 @@ class Desk:
         self.trades[trade.trade_id] = trade
         for match in level:
             maker = self.orders[match.order_id] if match.order_id else None
-            part = Part.of(market, maker, side, match, taker, rng)
+            part = Part.of(maker, side, match, rng)
             trade.parts.append(part)
             self._post_pair(trade, part)
             if maker is not None:

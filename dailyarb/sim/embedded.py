@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -230,8 +231,10 @@ async def live(profile: Profile, port: int, ready_fd: int, parent_pid: int) -> N
 
 async def _orphaned(parent_pid: int) -> None:
     """Returns once the parent is another."""
+    gone = asyncio.Event()
     while os.getppid() == parent_pid:
-        await asyncio.sleep(1.0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(gone.wait(), 1.0)
 
 
 def _die_with_parent() -> None:

@@ -181,7 +181,7 @@ class Hall:
         at = self.schedule.at
         payout_ns = int(self._hours.payout_s * NS_PER_S)
         at(now_ns + payout_ns, lambda due: self._events.on_payout(market, due))
-        at(now_ns + _KEEP_S * NS_PER_S, lambda due: self._forget(entry))
+        at(now_ns + _KEEP_S * NS_PER_S, lambda _due: self._forget(entry))
 
     def _forget(self, entry: Entry) -> None:
         identity = entry.market.identity

@@ -17,7 +17,7 @@ from dailyarb.sim.types import NS_PER_S, Reply, Request
 _BAD = "Unauthorized/Invalid api key"
 
 
-class Unauthorized(Exception):
+class NotAuthorizedError(Exception):
     """Is a request without valid headers."""
 
 
@@ -33,40 +33,40 @@ class Keys:
         """Returns the account behind L2 headers.
 
         Raises:
-            Unauthorized: a header is missing, unknown, too old, or the signature is wrong.
+            NotAuthorizedError: a header is missing, unknown, too old, or the signature is wrong.
         """
         account = self._ledger.accounts.get(request.header("POLY_API_KEY"))
         stamp = request.header("POLY_TIMESTAMP")
         if account is None or not self._fresh(stamp, now_ns):
-            raise Unauthorized(_BAD)
+            raise NotAuthorizedError(_BAD)
         if request.header("POLY_ADDRESS").lower() != account.address.lower():
-            raise Unauthorized(_BAD)
+            raise NotAuthorizedError(_BAD)
         if not hmac.compare_digest(request.header("POLY_PASSPHRASE"), account.passphrase):
-            raise Unauthorized(_BAD)
+            raise NotAuthorizedError(_BAD)
         expected = eip712.hmac_signature(
             account.secret, stamp, request.method, request.path, request.body
         )
         if not hmac.compare_digest(request.header("POLY_SIGNATURE"), expected):
-            raise Unauthorized(_BAD)
+            raise NotAuthorizedError(_BAD)
         return account
 
     def issue(self, request: Request, now_ns: int) -> Reply:
         """Answers an L1 call: derive returns the existing triple, create makes one.
 
         Raises:
-            Unauthorized: the attestation does not come from the address.
+            NotAuthorizedError: the attestation does not come from the address.
         """
         address = request.header("POLY_ADDRESS")
         stamp, nonce = request.header("POLY_TIMESTAMP"), request.header("POLY_NONCE") or "0"
         if not nonce.isdigit() or not self._fresh(stamp, now_ns):
-            raise Unauthorized("Invalid L1 Request headers")
+            raise NotAuthorizedError("Invalid L1 Request headers")
         try:
             signature = request.header("POLY_SIGNATURE")
             signer = eip712.auth_signer(address, stamp, int(nonce), signature)
         except eip712.SignatureError as error:
-            raise Unauthorized("Invalid L1 Request headers") from error
+            raise NotAuthorizedError("Invalid L1 Request headers") from error
         if signer.lower() != address.lower():
-            raise Unauthorized("Invalid L1 Request headers")
+            raise NotAuthorizedError("Invalid L1 Request headers")
         known = self._ledger.by_address.get(address.lower())
         creating = request.method == "POST"
         if creating == (known is not None):

@@ -166,8 +166,8 @@ class SimMarket:
             )
             self._emit(text, token, self._fence(now_ns))
         for token in (wire.UP, wire.DOWN):
-            text = self.snapshot(token)
-            self._emit(text.encode(), token, self._fence(now_ns))
+            book = self.snapshot(token)
+            self._emit(book.encode(), token, self._fence(now_ns))
         self._book_ms = stamp
 
     def changed(self, side: int, price_e4: int, before: tuple[int, int], now_ns: int) -> None:

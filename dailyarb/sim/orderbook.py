@@ -70,9 +70,9 @@ class OrderBook:
 
         A level that would cross the other side is refused: the caller must trade first.
         """
-        if (side == BID and price_e4 >= self.ask_e4) or (side == ASK and price_e4 <= self.bid_e4):
-            if size_e6 > 0:
-                raise ValueError("the crowd would cross the book")
+        crosses = price_e4 >= self.ask_e4 if side == BID else price_e4 <= self.bid_e4
+        if crosses and size_e6 > 0:
+            raise ValueError("the crowd would cross the book")
         levels = self.crowd[side]
         before = levels.get(price_e4, 0)
         resting = self.orders[side].get(price_e4)

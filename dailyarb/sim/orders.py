@@ -1,7 +1,7 @@
 """One posted order: what the venue reads in it, and every reason to refuse it.
 
-Own arithmetic in `Fraction`. Sources: polymarket.md, sections 5.2 (body), 5.5 (types), 5.6 (tick and
-decimals), 5.7 (minimums), 5.10 (the venue's words).
+Own arithmetic in `Fraction`. Sources: polymarket.md, sections 5.2 (body), 5.5 (types), 5.6 (tick
+and decimals), 5.7 (minimums), 5.10 (the venue's words).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MIN_SHARES = 5
 _GTD_MARGIN_S = 60
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - the venue refuses, nothing failed
     """Is an order that the venue does not take, in the venue's words."""
 
     def __init__(self, text: str, status: int = 400) -> None:

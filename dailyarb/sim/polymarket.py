@@ -1,8 +1,8 @@
 """Polymarket as its clients see it: discovery, the order book's REST and its two sockets.
 
 The model is sans-IO and composed of rooms: `hall` (windows and their crowds), `channels` (sockets),
-`gamma` (discovery), `clob` (REST), `desk` (orders and trades), `accounts` (the venue's books). Where
-the settling price comes from is `oracle`. It imports nothing of dailyarb but `dailyarb.sim`.
+`gamma` (discovery), `clob` (REST), `desk` (orders and trades), `accounts` (the venue's books).
+Where the settling price comes from is `oracle`. It imports nothing of dailyarb but `dailyarb.sim`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class PolymarketModel:
     """Is the venue: one order book per market, its accounts, and everything that tells of them."""
 
     def __init__(
-        self, seed: int, oracles: Mapping[str, Oracle], now_ns: int, rules: Rules = Rules()
+        self, seed: int, oracles: Mapping[str, Oracle], now_ns: int, rules: Rules | None = None
     ) -> None:
         """Opens the venue with its current and next windows.
 
@@ -42,8 +42,9 @@ class PolymarketModel:
             seed: fixes every window's identity and market.
             oracles: asset name to settling feed.
             now_ns: venue time of the start.
-            rules: what may be chosen.
+            rules: what may be chosen; None is the venue as it is.
         """
+        rules = rules or Rules()
         self.ledger = Ledger()
         self._silent = False
         self._channels: Channels | None = None
@@ -62,6 +63,7 @@ class PolymarketModel:
         self, conn_id: str, path: str, query: tuple[tuple[str, str], ...], now_ns: int
     ) -> int:
         """Opens a socket of the order book."""
+        del query
         return self.channels.connect(conn_id, path, now_ns)
 
     def receive(self, conn_id: str, text: str, now_ns: int) -> None:
@@ -123,8 +125,8 @@ class PolymarketModel:
         self.desk.market_over(market, now_ns)
         market.broadcast(resolved_event(market, now_ns // NS_PER_MS), True, now_ns)
 
-    def _paid(self, market: SimMarket, now_ns: int) -> None:
-        self.desk.pay_out(market, now_ns)
+    def _paid(self, market: SimMarket, _now_ns: int) -> None:
+        self.desk.pay_out(market)
 
 
 def _leaving(delivery: Delivery) -> int:

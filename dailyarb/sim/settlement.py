@@ -70,6 +70,7 @@ class SettlementModel:
         self, conn_id: str, path: str, query: tuple[tuple[str, str], ...], now_ns: int
     ) -> int:
         """Opens a socket on /ws."""
+        del query, now_ns
         if path != "/ws":
             return 404
         self._clients[conn_id] = _Client()
@@ -81,6 +82,7 @@ class SettlementModel:
 
     def request(self, request: Request, now_ns: int) -> Reply | Held:
         """Answers 404: this venue has no requests."""
+        del request
         return Reply(now_ns, 404, b'{"error":"not found"}')
 
     def answer(self, ticket: int) -> Reply:

@@ -30,11 +30,9 @@ class Part(NamedTuple):
     @classmethod
     def of(
         cls,
-        market: SimMarket,
         maker: SimOrder | None,
         side: int,
         match: Match,
-        taker: SimOrder | None,
         rng: random.Random,
     ) -> Part:
         """Returns a maker's part; a crowd maker buys, so its token follows from its side.

@@ -1,0 +1,1 @@
+"""Books and references: what may be believed of a price."""

@@ -105,7 +105,8 @@ class FrameFault(DailyarbError):
     """A frame that yields no rows.
 
     Args:
-        kind: one of `syntax`, `type`, `missing`, `duplicate`, `number`, `scale`, `range`, `size`, `depth`.
+        kind: one of `syntax`, `type`, `missing`, `duplicate`, `number`, `scale`, `range`, `size`,
+            `depth`.
         size: bytes of the frame.
     """
 

@@ -250,7 +250,10 @@ class AuditRow(Pane, frozen=True, gc=False):
 
 
 class EventRow(Pane, frozen=True, gc=False):
-    """Is one line of the event list; kind is FILL, ORDER, CANCEL, REJECT, BRK, ALERT, SETTL, ROLL, CMD or MODE."""
+    """Is one line of the event list.
+
+    kind is FILL, ORDER, CANCEL, REJECT, BRK, ALERT, SETTL, ROLL, CMD or MODE.
+    """
 
     seq: int
     wall_ns: int

@@ -1,0 +1,1 @@
+"""The engine: facts in, commands out."""

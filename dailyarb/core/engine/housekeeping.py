@@ -94,7 +94,7 @@ def step_pairs(state: State, now: Instant, out: list[Command]) -> None:
         step = state.pairs.step(pair, _pair_view(state, desk, pair), now.mono_ns)
         if step.cancel:
             orders = [state.orders.by_id[i] for i in step.cancel]
-            cancel(state, [o for o in orders if not o.cancel_ns], "pair deadline", now, out)
+            cancel([o for o in orders if not o.cancel_ns], "pair deadline", now, out)
         if step.closed is not None:
             state.record(step.closed, now, out)
             story = step.closed
@@ -139,7 +139,7 @@ def _expire_orders(state: State, now: Instant, out: list[Command]) -> None:
         old = order.ttl_ns and now.mono_ns - order.sent_ns > 2 * order.ttl_ns
         if order.cancel_ns or ending or old:
             late.append(order)
-    cancel(state, late, "window ends or order too old", now, out)
+    cancel(late, "window ends or order too old", now, out)
 
 
 def _reconcile(state: State, now: Instant, out: list[Command]) -> None:
@@ -170,7 +170,7 @@ def observe(state: State, now: Instant, out: list[Command]) -> None:
             for o in state.orders.live()
             if o.intent is IntentKind.ENTRY and not o.takes and not o.cancel_ns
         ]
-        cancel(state, entries, f"breaker {name}", now, out)
+        cancel(entries, f"breaker {name}", now, out)
 
 
 def _numbers(state: State, now: Instant) -> dict[str, tuple[float, str]]:

@@ -24,7 +24,7 @@ from dailyarb.core.domain.ids import FeedId, Severity
 from dailyarb.core.domain.market import MARKET_MOVES, MarketSpec, MarketState, Outcome
 from dailyarb.core.domain.orders import BookState, FillState
 from dailyarb.core.domain.records import FillProven, MarketSeen, PayoutBooked
-from dailyarb.core.domain.units import MS, SECOND, notional_down
+from dailyarb.core.domain.units import SECOND, notional_down
 from dailyarb.core.engine.scenes import fair_at, strike_of
 from dailyarb.core.engine.state import Asset, Desk, State
 from dailyarb.core.engine.trading import cancel, evaluate
@@ -72,7 +72,7 @@ def on_desynced(state: State, event: BookDesynced, now: Instant, out: list[Comma
     state.tell("BRK", f"{desk.spec.label} book GAP: {event.reason}", now, Severity.WARNING)
     out.append(Resync(event.market_id, event.reason))
     quotes = [o for o in state.orders.live(event.market_id) if o.post_only and not o.cancel_ns]
-    cancel(state, quotes, "book desynced", now, out)
+    cancel(quotes, "book desynced", now, out)
 
 
 def on_witness(state: State, event: BookWitness, now: Instant, out: list[Command]) -> None:
@@ -195,7 +195,7 @@ def on_tick_size(state: State, event: TickSizeChanged, now: Instant, out: list[C
         for o in state.orders.live(event.market_id)
         if o.price_e4 % event.tick_e4 and not o.cancel_ns
     ]
-    cancel(state, off, "off the new grid", now, out)
+    cancel(off, "off the new grid", now, out)
     state.record(MarketSeen(desk.spec), now, out)
 
 
@@ -284,9 +284,8 @@ def _advance(state: State, desk: Desk, left_ns: int, stop_ns: int, now: Instant)
         move_market(desk, MarketState.CLOSING)
     elif unknown and desk.state is not MarketState.QUARANTINED:
         move_market(desk, MarketState.QUARANTINED)
-    elif not unknown and desk.state is not MarketState.TRADABLE:
-        if desk.spec.accepting and now.wall_ns >= desk.spec.start_ns:
-            move_market(desk, MarketState.TRADABLE)
+    elif not unknown and desk.spec.accepting and now.wall_ns >= desk.spec.start_ns:
+        move_market(desk, MarketState.TRADABLE)
 
 
 def _witness(desk: Desk, now: Instant, out: list[Command]) -> None:

@@ -91,7 +91,7 @@ def _drop_openings(state: State, rung: Rung, now: Instant, out: list[Command]) -
         for o in state.orders.live()
         if o.intent is IntentKind.ENTRY and (rung < Rung.REDUCED or o.strategy.value not in reduced)
     ]
-    cancel(state, orders, f"rung {rung.name}", now, out)
+    cancel(orders, f"rung {rung.name}", now, out)
 
 
 def _raise_refused(state: State, event: OperatorCommand) -> str:
@@ -123,7 +123,7 @@ def _flatten(state: State, event: OperatorCommand, now: Instant, out: list[Comma
     if every:
         halt(state, event.who, "flatten", now, out)
     else:
-        cancel(state, state.orders.live(desks[0].spec.market_id), "flatten", now, out)
+        cancel(state.orders.live(desks[0].spec.market_id), "flatten", now, out)
     sold, held = 0, []
     for desk in desks:
         for outcome in Outcome:
@@ -164,7 +164,7 @@ def _cancel(state: State, event: OperatorCommand, now: Instant, out: list[Comman
     order = state.orders.by_id.get(event.target)
     if order is None or not order.live:
         return False, f"no live order {event.target[:12]}"
-    cancel(state, [order], "operator", now, out)
+    cancel([order], "operator", now, out)
     return True, "cancelling 1 order"
 
 
@@ -228,7 +228,7 @@ def _strategy(state: State, event: OperatorCommand, now: Instant, out: list[Comm
             for o in state.orders.live()
             if o.strategy is strategy and o.intent is IntentKind.ENTRY
         ]
-        cancel(state, orders, "strategy paused", now, out)
+        cancel(orders, "strategy paused", now, out)
         return True, f"{strategy.value} paused"
     state.rungs.paused.discard(strategy)
     return True, f"{strategy.value} resumed"

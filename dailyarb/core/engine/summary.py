@@ -1,10 +1,9 @@
-"""The run summary: one JSON object at the end of a run, in the form of the command line's manual."""
+"""The run summary: one JSON object at the end of a run, in the form of the manual."""
 
 from __future__ import annotations
 
 from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.events import StageLatency
-from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.engine.state import State
 from dailyarb.core.engine.trading import unrealised_e6
 
@@ -22,7 +21,7 @@ def run_summary(state: State, now: Instant) -> dict[str, object]:
         "meaningless": state.birth.meaningless,
         "run": state.birth.run,
         "seconds": round(seconds, 1),
-        "signals": {s.value: t.signals.get(s.value, 0) for s in ids if isinstance(s, StrategyId)},
+        "signals": {s.value: t.signals.get(s.value, 0) for s in ids},
         "gates": {
             gate.value: count.run
             for gate, count in sorted(t.gates.items(), key=lambda item: -item[1].run)

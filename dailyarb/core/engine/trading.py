@@ -46,7 +46,7 @@ def evaluate(state: State, desk: Desk, now: Instant, out: list[Command]) -> None
                     for o in state.orders.live(desk.spec.market_id)
                     if o.strategy is wish.strategy and not o.cancel_ns
                 ]
-                cancel(state, orders, wish.reason, now, out)
+                cancel(orders, wish.reason, now, out)
                 continue
             denied = open_intent(state, desk, wish, now, out)
             if denied is not None:
@@ -251,8 +251,9 @@ def open_intent(
         now,
         out,
     )  # fmt: skip
-    for leg in taken.legs:
-        out.append(Sign(state.orders.draft(taken, leg, intent_id, desk.spec, now)))
+    out.extend(
+        Sign(state.orders.draft(taken, leg, intent_id, desk.spec, now)) for leg in taken.legs
+    )
     desk.last_trade_ns[taken.strategy] = now.mono_ns
     return None
 
@@ -311,9 +312,7 @@ def _queue_ahead(state: State, order: Order) -> int:
     return 0
 
 
-def cancel(
-    state: State, orders: list[Order], reason: str, now: Instant, out: list[Command]
-) -> None:
+def cancel(orders: list[Order], reason: str, now: Instant, out: list[Command]) -> None:
     """Asks for orders to be cancelled; a cancel is a request, not a state."""
     asked = [o for o in orders if o.order_id and o.live]
     if not asked:

@@ -1,0 +1,1 @@
+"""The order machine and pairs."""

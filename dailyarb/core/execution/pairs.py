@@ -25,7 +25,7 @@ RETRY_NS = 500 * MS
 
 @dataclass(slots=True)
 class PairLeg:
-    """Is what one outcome of a pair has bought and sold; cash is net of fees, negative when paid."""
+    """Is what one outcome of a pair bought and sold; cash is net of fees, negative if paid."""
 
     bought_e6: int = 0
     sold_e6: int = 0
@@ -104,7 +104,7 @@ class Pairs:
         self.one_sided = 0
         self.naked_ms_max = 0
 
-    def start(  # noqa: PLR0913 - a pair has these parts
+    def start(
         self,
         pair_id: int,
         market_id: str,
@@ -119,7 +119,7 @@ class Pairs:
         self.opened += 1
         return pair
 
-    def fill(  # noqa: PLR0913 - a fill has these parts
+    def fill(
         self,
         pair_id: int,
         outcome: Outcome,

@@ -1,0 +1,1 @@
+"""Cash, positions and P&L: a pure fold of records."""

@@ -16,7 +16,7 @@ from dailyarb.core.domain.units import notional_down
 
 @dataclass(slots=True)
 class Lot:
-    """Is what one strategy holds of one outcome; `life_e6` is realised less fees since it was flat."""
+    """Is what a strategy holds of an outcome; `life_e6` is its result since it was flat."""
 
     size_e6: int = 0
     cost_e6: int = 0

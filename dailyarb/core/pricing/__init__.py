@@ -1,0 +1,1 @@
+"""Numbers with a source: fair value, volatility, lag."""

@@ -67,7 +67,7 @@ def fair_spot(
     return _from_score(mean, variance + basis_sd * basis_sd)
 
 
-def fair_average(  # noqa: PLR0913 - the formula has these inputs
+def fair_average(
     spot: float,
     strike: float,
     tau_s: float,
@@ -109,7 +109,7 @@ def _from_score(mean: float, variance: float) -> Fair:
     return Fair(normal_cdf(z), z, sd)
 
 
-def fair_value(  # noqa: PLR0913 - one door for all families of rule
+def fair_value(
     kind: SettlementKind,
     spot: float,
     strike: float,

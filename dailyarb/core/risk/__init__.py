@@ -1,0 +1,1 @@
+"""Limits, exposure, breakers and the last gate before an order."""

@@ -35,7 +35,7 @@ class Item(NamedTuple):
         return gain - self.fee_e6
 
 
-def order_item(  # noqa: PLR0913 - an order has these parts
+def order_item(
     outcome: Outcome, side: Side, price_e4: int, size_e6: int, rate_e6: int, post_only: bool
 ) -> Item:
     """Returns an order's remaining size as an item, with the taker fee unless it is post-only."""

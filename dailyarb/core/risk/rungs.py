@@ -29,13 +29,13 @@ class Rungs:
             cause, detail = RungCause.OPERATOR, self.operator_reason
         if self.breaker < lowest:
             lowest, cause, detail = self.breaker, RungCause.BREAKER, self.breaker_name
-        if self.stopping and Rung.HEDGE_ONLY < lowest:
+        if self.stopping and lowest > Rung.HEDGE_ONLY:
             lowest, cause, detail = Rung.HEDGE_ONLY, RungCause.STOPPING, "stopping"
         return lowest, cause, detail
 
     def of(self, strategy: StrategyId) -> Rung:
         """Returns the rung in force for one strategy."""
         overall = self.overall()[0]
-        if strategy in self.paused and Rung.HEDGE_ONLY < overall:
+        if strategy in self.paused and overall > Rung.HEDGE_ONLY:
             return Rung.HEDGE_ONLY
         return overall

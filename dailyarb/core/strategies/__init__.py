@@ -1,0 +1,1 @@
+"""Strategies: pure functions from a scene to intents or one named gate."""

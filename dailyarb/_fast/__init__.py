@@ -1,0 +1,1 @@
+"""Kernels in Cython and C++: decoders, ladder, seqlock, ring, statistics, signing."""

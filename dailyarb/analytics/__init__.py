@@ -1,0 +1,1 @@
+"""Profit and loss, fill quality and reports, from journal and recordings."""

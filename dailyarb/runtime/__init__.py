@@ -1,0 +1,1 @@
+"""The asyncio shell: sockets, timers, journal, board, control socket, processes."""

@@ -1,0 +1,1 @@
+"""The console: draws what the engine shows, asks, never decides."""

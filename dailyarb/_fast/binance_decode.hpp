@@ -134,6 +134,12 @@ class SpotDecoder {
 
 inline bool spot_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
+// The first byte of a value tells its type; simdjson's own type() refuses NaN, which we may skip.
+inline char spot_first(simdjson::ondemand::value& value) {
+  const std::string_view token = value.raw_json_token();
+  return token.empty() ? '\0' : token.front();
+}
+
 // Gives the text of a scalar; an object or array is TEXT_OTHER and left to be skipped.
 inline Fault SpotDecoder::text_of(Value& value, Text& text) {
   std::string_view token = value.raw_json_token();
@@ -142,7 +148,7 @@ inline Fault SpotDecoder::text_of(Value& value, Text& text) {
   const char first = token.front();
   if (first != '"') {
     TextKind kind = TEXT_OTHER;
-    if (first == '-' || is_digit(first)) kind = TEXT_NUMBER;
+    if (starts_number(token.data(), token.size())) kind = TEXT_NUMBER;
     else if (token == "null") kind = TEXT_NULL;
     text = {token.data(), static_cast<uint32_t>(token.size()), kind};
     return FAULT_NONE;
@@ -204,9 +210,8 @@ inline Fault SpotDecoder::parse_fields(simdjson::ondemand::object& object, SpotF
     }
     if (key == SPOT_OTHER) continue;
     Value value = field.value();
-    simdjson::ondemand::json_type type;
-    if ((error = value.type().get(type))) return fault_of(error);
-    if (key == SPOT_data && inner != nullptr && type == simdjson::ondemand::json_type::object) {
+    const char first = spot_first(value);
+    if (key == SPOT_data && inner != nullptr && first == '{') {
       fields.put(key, {"", 0, TEXT_OTHER});
       simdjson::ondemand::object nested;
       if ((error = value.get_object().get(nested))) return fault_of(error);
@@ -214,8 +219,7 @@ inline Fault SpotDecoder::parse_fields(simdjson::ondemand::object& object, SpotF
       has_inner = true;
       bool deeper = false;
       DAILYARB_TRY(parse_fields(nested, *inner, nullptr, deeper));
-    } else if ((key == SPOT_b || key == SPOT_a) &&
-               type == simdjson::ondemand::json_type::array) {
+    } else if ((key == SPOT_b || key == SPOT_a) && first == '[') {
       fields.put(key, {"", 0, TEXT_OTHER});
       const int side = key == SPOT_b ? 0 : 1;
       DAILYARB_TRY(parse_levels(value, side, fields.levels[side]));
@@ -244,15 +248,13 @@ inline Fault SpotDecoder::parse_levels(Value& value, int side, Fault& inside) {
 
 // One ["price","size"] pair.
 inline Fault SpotDecoder::take_level(Value& value, int side, Fault& inside) {
-  simdjson::ondemand::json_type type;
-  auto error = value.type().get(type);
-  if (error) return fault_of(error);
-  if (type != simdjson::ondemand::json_type::array) {
-    inside = FAULT_TYPE;
+  if (spot_first(value) != '[') {
+    if (inside == FAULT_NONE) inside = FAULT_TYPE;
     return FAULT_NONE;
   }
   simdjson::ondemand::array pair;
-  if ((error = value.get_array().get(pair))) return fault_of(error);
+  auto error = value.get_array().get(pair);
+  if (error) return fault_of(error);
   Text text[2];
   size_t count = 0;
   for (auto element : pair) {
@@ -377,7 +379,8 @@ inline Fault SpotDecoder::finish_answer(const SpotFields& fields, SpotMessage& m
   if (fields.has(SPOT_code)) message.kind = SPOT_ERROR;
   else if (fields.has(SPOT_result)) message.kind = SPOT_RESULT;
   else return FAULT_MISSING;
-  message.name = fields.get(SPOT_id);
+  const Text id = fields.get(SPOT_id);
+  if (id.kind == TEXT_STRING || id.kind == TEXT_NUMBER) message.name = id;
   return FAULT_NONE;
 }
 

@@ -274,6 +274,12 @@ inline Fault PolymarketDecoder::parse(const char* frame, size_t size, size_t cap
 
 // --- simdjson on-demand ------------------------------------------------------------------------
 
+// The first byte of a value tells its type; simdjson's own type() refuses NaN, which we may skip.
+inline char first_of(simdjson::ondemand::value& value) {
+  const std::string_view token = value.raw_json_token();
+  return token.empty() ? '\0' : token.front();
+}
+
 // Gives the text of a scalar without consuming it; escapes are resolved in the parser's buffer.
 inline Fault PolymarketDecoder::text_of(Value& value, Text& text) {
   std::string_view token = value.raw_json_token();
@@ -296,7 +302,7 @@ inline Fault PolymarketDecoder::text_of(Value& value, Text& text) {
     return FAULT_NONE;
   }
   TextKind kind = TEXT_OTHER;
-  if (first == '-' || is_digit(first)) kind = TEXT_NUMBER;
+  if (starts_number(token.data(), token.size())) kind = TEXT_NUMBER;
   else if (token == "null") kind = TEXT_NULL;
   text = {token.data(), static_cast<uint32_t>(token.size()), kind};
   return FAULT_NONE;
@@ -358,13 +364,11 @@ inline Fault PolymarketDecoder::parse_object(Value& value, int group, RowBuffer&
 
 // Reads the scalars of a nested object; what is not an object is left to be skipped.
 inline Fault PolymarketDecoder::parse_flat(Value& value, Fields& fields, bool& is_object) {
-  simdjson::ondemand::json_type type;
-  auto error = value.type().get(type);
-  if (error) return fault_of(error);
-  is_object = type == simdjson::ondemand::json_type::object;
+  is_object = first_of(value) == '{';
   if (!is_object) return FAULT_NONE;
   simdjson::ondemand::object object;
-  if ((error = value.get_object().get(object))) return fault_of(error);
+  auto error = value.get_object().get(object);
+  if (error) return fault_of(error);
   for (auto result : object) {
     simdjson::ondemand::field field;
     if ((error = std::move(result).get(field))) return fault_of(error);
@@ -381,15 +385,13 @@ inline Fault PolymarketDecoder::parse_flat(Value& value, Fields& fields, bool& i
 
 inline Fault PolymarketDecoder::parse_changes(Value& value, Fault& inside) {
   changes_.clear();
-  simdjson::ondemand::json_type type;
-  auto error = value.type().get(type);
-  if (error) return fault_of(error);
-  if (type != simdjson::ondemand::json_type::array) {
+  if (first_of(value) != '[') {
     inside = FAULT_TYPE;
     return FAULT_NONE;
   }
   simdjson::ondemand::array array;
-  if ((error = value.get_array().get(array))) return fault_of(error);
+  auto error = value.get_array().get(array);
+  if (error) return fault_of(error);
   for (auto element : array) {
     Value item;
     if ((error = element.get(item))) return fault_of(error);
@@ -403,15 +405,13 @@ inline Fault PolymarketDecoder::parse_changes(Value& value, Fault& inside) {
 
 inline Fault PolymarketDecoder::parse_levels(Value& value, int8_t side, Fault& inside) {
   levels_[side].clear();
-  simdjson::ondemand::json_type type;
-  auto error = value.type().get(type);
-  if (error) return fault_of(error);
-  if (type != simdjson::ondemand::json_type::array) {
+  if (first_of(value) != '[') {
     inside = FAULT_TYPE;
     return FAULT_NONE;
   }
   simdjson::ondemand::array array;
-  if ((error = value.get_array().get(array))) return fault_of(error);
+  auto error = value.get_array().get(array);
+  if (error) return fault_of(error);
   for (auto element : array) {
     Value item;
     if ((error = element.get(item))) return fault_of(error);

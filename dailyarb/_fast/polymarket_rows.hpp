@@ -66,6 +66,7 @@ class RowBuffer {
     if (wanted > most_) return false;
     size_t capacity = capacity_ ? capacity_ : 256;
     while (capacity < wanted) capacity *= 2;
+    if (capacity > most_) capacity = most_;
     void* memory = std::realloc(static_cast<void*>(rows), capacity * sizeof(Row));
     if (memory == nullptr) return false;
     rows = static_cast<Row*>(memory);

@@ -66,6 +66,12 @@ inline bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; 
 
 constexpr uint64_t FIXED_LIMIT = 1000000000000000000ull;  // 1e18: one more digit still fits 64 bits
 
+// Tells a bare number from the words the stdlib would read too: NaN, -Infinity.
+inline bool starts_number(const char* at, size_t length) {
+  const size_t sign = length && at[0] == '-' ? 1 : 0;
+  return length > sign && is_digit(at[sign]);
+}
+
 // What JSON forbids in a bare number and a decimal in quotes may have: 01 and 5.
 inline bool json_number(const char* at, const char* end) {
   return end[-1] != '.' && !(at[0] == '0' && end - at > 1 && at[1] != '.');

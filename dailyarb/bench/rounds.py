@@ -1,0 +1,66 @@
+"""Measures contenders side by side: interleaved, in fresh random order each round.
+
+Times are CPU time of the calling thread per call, so that a busy machine disturbs all alike; the
+ratio to the best peer is the median of the ratios round by round.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+Contender = Callable[[], object]
+
+
+def cpu_ns(contender: Contender, calls: int) -> float:
+    """Returns the CPU nanoseconds of one call, over `calls` of them."""
+    steps = range(calls)
+    begun = time.thread_time_ns()
+    for _ in steps:
+        contender()
+    return (time.thread_time_ns() - begun) / calls
+
+
+def compare(
+    name: str,
+    ours: Contender,
+    peers: Mapping[str, Contender],
+    rounds: int,
+    calls: int,
+    inner: Mapping[str, int] | None = None,
+) -> dict[str, object]:
+    """Returns one row of the benchmark: medians in ns, and our ratio to the best peer.
+
+    Args:
+        name: what is measured.
+        ours: our contender.
+        peers: the others, by name; there may be none.
+        rounds: how often all are run, at least 1.
+        calls: calls a round of each contender.
+        inner: operations inside one call, for contenders that loop in C (ours is "ours").
+    """
+    contenders = {"ours": ours, **peers}
+    loops = dict.fromkeys(contenders, 1) | dict(inner or {})
+    draw = random.Random(rounds * 1_000_003 + calls)
+    times: dict[str, list[float]] = {each: [] for each in contenders}
+    for contender in contenders.values():
+        contender()  # The first call may import, allocate or fill a cache.
+    for _ in range(rounds):
+        for each in draw.sample(sorted(contenders), len(contenders)):
+            count = max(1, calls // loops[each])
+            times[each].append(cpu_ns(contenders[each], count) / loops[each])
+    medians = {each: statistics.median(found) for each, found in times.items()}
+    best = min(peers, key=medians.__getitem__, default=None)
+    ratio = None
+    if best is not None:
+        pairs = zip(times["ours"], times[best], strict=True)
+        ratio = round(statistics.median(mine / theirs for mine, theirs in pairs), 4)
+    return {
+        "name": name,
+        "unit": "ns",
+        "ours": round(medians["ours"], 1),
+        "peers": {each: round(medians[each], 1) for each in peers},
+        "ratio_to_best_peer": ratio,
+    }

@@ -170,6 +170,7 @@ class Recorder:
         self._quota = settings.quota_mib * _MIB
         self._segment_max = min(settings.segment_mib * _MIB, self._quota // 4)
         self._segments = 0
+        self._start_ns = 0
         self._writer: SegmentWriter | None = None
         self._flushed_ns = 0
         self._stop = threading.Event()
@@ -218,7 +219,9 @@ class Recorder:
             return False
         wall_minus_boot_ns = time.time_ns() - time.clock_gettime_ns(_BOOT)
         if self._writer is None:
-            name = f"{batch[0][0] + wall_minus_boot_ns}-{self._segments:05d}{SUFFIX}"
+            # Names sort by time; a wall clock that steps back must not turn their order round.
+            self._start_ns = max(self._start_ns + 1, batch[0][0] + wall_minus_boot_ns)
+            name = f"{self._start_ns}-{self._segments:05d}{SUFFIX}"
             self._writer = SegmentWriter(self._folder / name, self._run)
             self._segments += 1
         self._writer.write(batch, wall_minus_boot_ns)

@@ -30,6 +30,9 @@ _IMPLIED_OVER_REAL = 0.95
 _SLOW_SD, _SLOW_HALF_LIFE_S = 0.012, 40.0
 _FAST_SD, _FAST_HALF_LIFE_S = 0.010, 1.5
 _FEE_RATE = 0.07
+_SLACK_TICKS = 0.35  # how far the value may leave the quotes before they move
+_REDRAW_P = 0.05  # chance per thought that the spread is drawn anew
+_TIGHT_P = 0.84  # quoted one tick wide; takers widen the rest to the recorded 80 %
 _ONE_SIDED_TAU = (0.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 150.0)
 _ONE_SIDED_P = (0.70, 0.66, 0.57, 0.45, 0.38, 0.26, 0.12, 0.06, 0.01, 0.0)
 _FINE_TICK_E4 = 10
@@ -134,8 +137,10 @@ class Crowd:
         self._pull(now_ns)
         if now_ns < self._raid_ns:
             return 0
-        # The quickest are beside the exchange; each waits the venue's 50 ms like everybody.
-        delay = int((0.055 + self._rng.expovariate(1 / 0.09)) * NS_PER_S)
+        # What moved the price moved up to a thought ago (50 ms on average). The quickest sit
+        # beside the exchange and wait the venue's 50 ms like everybody: they arrive 55 ms after
+        # the move at best, most within 0.1-0.2 s, stragglers after half a second.
+        delay = int((0.02 + self._rng.expovariate(1 / 0.045)) * NS_PER_S)
         self._raid_ns = now_ns + delay
         return delay
 
@@ -148,10 +153,13 @@ class Crowd:
         limit = self._fair_now * ONE_E4
         cost = (_FEE_RATE * self._fair_now * (1.0 - self._fair_now) + 0.002) * ONE_E4
         limit_e4 = int(limit - cost) if side == ASK else math.ceil(limit + cost)
-        best = self.floor.book.best(side)
-        size = self.floor.book.total_e6(side, best)
-        want = int(size * (0.6 + 1.2 * self._rng.random())) // _CENT_E6 * _CENT_E6
-        self.floor.crowd_takes(side, limit_e4, max(_SHARE_E6 * 5, want), now_ns)
+        depth = self.floor.book.depth_e6(side, limit_e4)
+        want = int(depth * (0.5 + 0.6 * self._rng.random())) // _CENT_E6 * _CENT_E6
+        if self.floor.crowd_takes(side, limit_e4, max(_SHARE_E6 * 5, want), now_ns):
+            # Quoters who were run over look up: their next quotes are as new as the takers'.
+            self._seen_ns = max(self._seen_ns, now_ns)
+            self._slow *= 0.5
+            self._fast = 0.0
 
     def noise(self, now_ns: int, sigma_bp: float) -> None:
         """Lets one small taker trade at the touch, leaning to where the price is going."""
@@ -222,11 +230,11 @@ class Crowd:
         self._fast = _ou(self._fast, _FAST_SD, _FAST_HALF_LIFE_S, rng)
         error = (self._slow + self._fast) * min(1.0, 4.0 * seen * (1.0 - seen))
         target = min(max(seen + error, 0.0005), 0.9995) * ONE_E4
-        redrawn = rng.random() < 0.12 or self._spread_ticks == 0
+        redrawn = rng.random() < _REDRAW_P or self._spread_ticks == 0
         if redrawn:
             self._spread_ticks = self._draw_spread(target)
         tick = self.floor.tick_e4
-        slack = 0.15 * tick
+        slack = _SLACK_TICKS * tick
         inside = self._bid_e4 - slack <= target <= self._ask_e4 + slack
         if inside and not redrawn and self._bid_e4 % tick == 0:
             return
@@ -235,17 +243,17 @@ class Crowd:
         if width % 2 == 0 and rng.random() < 0.5:
             low = math.floor(target / tick - width / 2.0 + 0.5)
         top = ONE_E4 // tick
-        low = min(max(low, 0), top - 1)
-        high = min(low + width, top)
+        low = min(max(low, 1), top - 1 - width)
+        high = low + width
         self._choose_sides(now_ns, seen)
         self._bid_e4 = 0 if self.one_sided == BID else low * tick
         self._ask_e4 = ONE_E4 if self.one_sided == ASK else high * tick
 
     def _draw_spread(self, target: float) -> int:
-        """Draws the spread in ticks: one 80 %, then geometric 0.4; wide on the fine tick."""
+        """Draws the spread in ticks: mostly one, then geometric 0.4; wide on the fine tick."""
         rng = self._rng
         width = 1
-        if rng.random() > 0.80:
+        if rng.random() > _TIGHT_P:
             width = 2
             while rng.random() < 0.4 and width < 12:
                 width += 1
@@ -300,8 +308,9 @@ class Crowd:
         book = self.floor.book
         tick = self.floor.tick_e4
         rng = self._rng
+        stale = self._stale_side()
         for side, touch, step in ((BID, self._bid_e4, -tick), (ASK, self._ask_e4, tick)):
-            if touch in (0, ONE_E4) or side == self.one_sided:
+            if touch in (0, ONE_E4) or side in (self.one_sided, stale):
                 continue
             levels = book.crowd[side]
             price = touch

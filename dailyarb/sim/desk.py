@@ -118,7 +118,7 @@ class Desk:
             if order.market is market and order.live:
                 self.cancel(order, now_ns, "CANCELED_MARKET_RESOLVED")
 
-    def pay_out(self, market: SimMarket) -> None:
+    def pay_out(self, market: SimMarket, _now_ns: int) -> None:
         """Redeems the winners."""
         self._ledger.redeem(market.identity.tokens, market.winner)
 

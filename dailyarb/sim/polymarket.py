@@ -125,8 +125,8 @@ class PolymarketModel:
         self.desk.market_over(market, now_ns)
         market.broadcast(resolved_event(market, now_ns // NS_PER_MS), True, now_ns)
 
-    def _paid(self, market: SimMarket, _now_ns: int) -> None:
-        self.desk.pay_out(market)
+    def _paid(self, market: SimMarket, now_ns: int) -> None:
+        self.desk.pay_out(market, now_ns)
 
 
 def _leaving(delivery: Delivery) -> int:

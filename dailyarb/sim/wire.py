@@ -58,8 +58,8 @@ def price_change(
     bid_e4, ask_e4 = touch
     size = size_text(size_e6)
     return (
-        f'{{"market":"{ids[0]}","price_changes":[{{"asset_id":"{ids[1]}","price":"{PRICE[price_e4]}",'
-        f'"size":"{size}","side":"{SIDES[side]}","hash":"{hashes[0]}",'
+        f'{{"market":"{ids[0]}","price_changes":[{{"asset_id":"{ids[1]}",'
+        f'"price":"{PRICE[price_e4]}","size":"{size}","side":"{SIDES[side]}","hash":"{hashes[0]}",'
         f'"best_bid":"{PRICE[bid_e4]}","best_ask":"{PRICE[ask_e4]}"}},'
         f'{{"asset_id":"{ids[2]}","price":"{PRICE[ONE_E4 - price_e4]}",'
         f'"size":"{size}","side":"{SIDES[1 - side]}","hash":"{hashes[1]}",'
@@ -111,7 +111,8 @@ def last_trade(
     return (
         f'{{"market":"{market}","asset_id":"{token}","price":"{PRICE[price_e4]}",'
         f'"size":"{size_text(size_e6)}","fee_rate_bps":"1000","side":"{SIDES[side]}",'
-        f'"timestamp":"{stamp_ms}","event_type":"last_trade_price","transaction_hash":"{transaction}"}}'
+        f'"timestamp":"{stamp_ms}","event_type":"last_trade_price",'
+        f'"transaction_hash":"{transaction}"}}'
     ).encode()
 
 

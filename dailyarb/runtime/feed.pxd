@@ -21,9 +21,9 @@ cdef class FeedListener(WSListener):
     cdef readonly int64_t opened_ns, content_ns, pong_ns
     cdef public int64_t offset_ns
     cdef readonly LatencyHistogram decode, lag
-    cdef object burst, opened, closed, failed
+    cdef object burst, opened, closed, failed, noticed
     cdef Ring ring
-    cdef int tag, pending
+    cdef int tag, pending, notices
     cdef int64_t pending_ns, stamp_scale
     cdef size_t frame_bytes_max
     cdef bytes stamp_key

@@ -31,6 +31,7 @@ cdef extern from *:
 
 FAULT = 256  # the flag of a frame that was refused, the same in both routers
 cdef int FLAG_FAULT = 256
+cdef int FLAG_SHUTDOWN = 16  # of SpotRouter; the BookRouter uses the same bit for a tick change
 
 cdef size_t LAG_BYTES_MAX = 4096
 
@@ -48,18 +49,22 @@ cdef class FeedListener(WSListener):
         burst: called with the boot clock of the first frame of a burst that changed something.
         opened: called with the listener when the socket is open.
         closed: called with the listener when it is gone.
-        failed: called with whatever `burst` raised; nothing escapes into the socket library.
+        failed: called with whatever a callback raised; nothing escapes into the socket library.
+        noticed: called with the listener and the flags of a burst that holds a refused frame or,
+            from Binance, a notice of shutdown; before `burst`.
         ring: takes a copy of each data frame, or None.
         tag: the ring's channel number.
         frame_bytes_max: longest message put together from fragments.
     """
 
-    def __init__(self, burst, opened, closed, failed, Ring ring=None, int tag=0,
+    def __init__(self, burst, opened, closed, failed, noticed, Ring ring=None, int tag=0,
                  size_t frame_bytes_max=4194304):
         self.burst = burst
         self.opened = opened
         self.closed = closed
         self.failed = failed
+        self.noticed = noticed
+        self.notices = FLAG_FAULT
         self.ring = ring
         self.tag = tag
         self.frame_bytes_max = frame_bytes_max
@@ -170,9 +175,12 @@ cdef class FeedListener(WSListener):
 
     cdef void _burst(self):
         cdef int64_t since = self.pending_ns
+        cdef int flags = self.pending
         self.pending = 0
         self.bursts += 1
         try:
+            if flags & self.notices:
+                self.noticed(self, flags)
             self.burst(since)
         except BaseException as error:
             self._fail(error)
@@ -215,6 +223,7 @@ cdef class SpotListener(FeedListener):
     def __init__(self, SpotRouter router, *args, bint micros=False, **kwargs):
         FeedListener.__init__(self, *args, **kwargs)
         self.router = router
+        self.notices = FLAG_FAULT | FLAG_SHUTDOWN
         self.stamp_key = b'"E":'
         self.stamp_scale = 1000 if micros else 1000000
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from dailyarb._fast.histogram import LatencyHistogram
+from dailyarb._fast.ring import Ring
 from dailyarb.core.domain.events import Event, FeedState, FeedStatus
 from dailyarb.core.domain.ids import FeedId
 from dailyarb.runtime.clock import BootClock, boot_ns
@@ -17,19 +18,24 @@ from dailyarb.venues.pool import Action, Degrade, Dial, Drop, Pool, PoolSettings
 
 MS_NS = 1_000_000
 SECOND_NS = 1_000_000_000
+LOOK_S = 0.2
 
 
 class FeedContext(msgspec.Struct, frozen=True):
     """Is what every feed is given.
 
     emit takes each event; failed takes a fault of our own that must not be swallowed; rng is the
-    source of all jitter; buckets are shared by the feeds of a venue.
+    source of all jitter. ring, when given, takes a copy of each market-data frame under the tag
+    of its feed.
     """
 
     clock: BootClock
     emit: Callable[[Event], None]
     failed: Callable[[BaseException], None]
     rng: random.Random
+    ring: Ring | None = None
+    market_tag: int = 1
+    spot_tag: int = 2
 
 
 class Totals(msgspec.Struct, frozen=True, gc=False):
@@ -44,8 +50,8 @@ class Totals(msgspec.Struct, frozen=True, gc=False):
 class PooledFeed(ABC):
     """Keeps the connections of one feed as its pool decides, and reports its health.
 
-    Subclasses open a connection in `_connect`, which returns when it is over, and report opening
-    and content to `self.pool`.
+    Subclasses run a connection in `_connect`: it calls `_opened`, returns when the connection is
+    over, and closes the socket when it is cancelled.
 
     Args:
         feed: its name.
@@ -78,6 +84,7 @@ class PooledFeed(ABC):
         self._timer: asyncio.TimerHandle | None = None
         self._running = False
         self._ever_open = False
+        self._alive = 0
         self._was = (FeedStatus.CONNECTING, 0, "")
         self._gone = Totals()  # of connections that ended
         self._before = (0, 0, 0)  # frames, bytes and time of the last second
@@ -91,10 +98,6 @@ class PooledFeed(ABC):
         """
 
     @abstractmethod
-    def _drop(self, conn: int, why: str) -> None:
-        """Closes a connection at once."""
-
-    @abstractmethod
     def _totals(self) -> Totals:
         """Returns the sums over the open connections."""
 
@@ -102,6 +105,7 @@ class PooledFeed(ABC):
         """Returns the lag of receipt behind the venue's stamps; empty where it sends none."""
         return LatencyHistogram()
 
+    @abstractmethod
     def _all_lost(self) -> None:
         """Takes that the last open connection ended."""
 
@@ -109,6 +113,7 @@ class PooledFeed(ABC):
         """Asks another source; by default nobody can be asked."""
         self._act(self.pool.witness(None, boot_ns()))
 
+    @abstractmethod
     def _chores(self, now_ns: int) -> None:
         """Does what is due once a second."""
 
@@ -124,8 +129,6 @@ class PooledFeed(ABC):
         if self._timer is not None:
             self._timer.cancel()
         tasks = list(self._tasks.values())
-        for conn in list(self._tasks):
-            self._drop(conn, "closing")
         for task in tasks:
             task.cancel()
         if tasks:
@@ -140,7 +143,8 @@ class PooledFeed(ABC):
         if self._timer is not None:
             self._timer.cancel()
         due_ns = self.pool.next_deadline(boot_ns())
-        wait_s = min(3600.0, max(0.001, (due_ns - now_ns) / SECOND_NS))
+        # Content is looked up, not reported frame by frame, so the pool is asked often.
+        wait_s = min(LOOK_S, max(0.001, (due_ns - now_ns) / SECOND_NS))
         self._timer = asyncio.get_running_loop().call_later(wait_s, self.step)
         self._report(force=False)
 
@@ -182,14 +186,32 @@ class PooledFeed(ABC):
                 loop = asyncio.get_running_loop()
                 name = f"{self.feed.value}-{action.conn}"
                 task = loop.create_task(self._run(action.conn, action.endpoint), name=name)
+                task.add_done_callback(self._finished)
                 self._tasks[action.conn] = task
             elif isinstance(action, Drop):
                 self.detail = action.why
-                self._drop(action.conn, action.why)
+                dropped = self._tasks.pop(action.conn, None)
+                if dropped is not None:
+                    dropped.cancel()
             elif isinstance(action, Degrade):
                 self.detail = f"found wrong {action.suspicions} times"
             else:
                 self._witness()
+        self._watch_loss()
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        """Reports what a connection's task should never have raised."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.context.failed(error)
+
+    def _watch_loss(self) -> None:
+        """Notices the moment at which no connection is open any more."""
+        alive = self.pool.alive
+        lost = self._alive > 0 and alive == 0
+        self._alive = alive
+        if lost and self._running:
+            self._all_lost()
 
     async def _run(self, conn: int, endpoint: int) -> None:
         """Runs one connection; whatever ends it, the pool hears of it in the same loop run."""
@@ -206,14 +228,13 @@ class PooledFeed(ABC):
         """Takes that a connection is open."""
         self._ever_open = True
         self.pool.opened(conn, boot_ns())
+        self._alive = self.pool.alive
         self.step()
 
     def _ended(self, conn: int, wait_s: float = 0.0) -> None:
         """Takes that a connection is over; the replacement is dialled in this run."""
-        before = self.pool.alive
         self.pool.lost(conn, boot_ns(), wait_s)
-        if before and not self.pool.alive:
-            self._all_lost()
+        self._watch_loss()
         self.step()
 
     def _keep(self, frames: int, octets: int, faults: int, content_ns: int) -> None:

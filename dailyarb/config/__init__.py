@@ -202,12 +202,15 @@ def _hash(settings: Settings) -> str:
 
 
 def peek(path: Path | None, key: str) -> str:
-    """Returns one text of the top of the file, or "", however broken the rest may be.
+    """Returns one text of the file by dotted key, or "", however broken the rest may be.
 
     A halt must reach its engine even when the file does not pass its checks.
     """
+    file = find(path)
     try:
-        value = _parse(file := find(path), _text(file)).get(key, "")
+        value: object = _parse(file, _text(file))
     except ConfigError:
         return ""
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
     return value if isinstance(value, str) else ""

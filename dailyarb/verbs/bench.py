@@ -27,8 +27,7 @@ def bench(arguments: Namespace, out: Output) -> int:
         raise UsageError(f"--only {arguments.only}: known are {', '.join(modules())}")
     results: list[Result] = []
     for name in chosen:
-        if not out.json:
-            out.warn(f"bench {name} ...")
+        out.warn(f"bench {name} ...")
         results += run_module(name, arguments.rounds)
     if out.json:
         out.value({"machine": machine(), "benchmarks": results})
@@ -47,14 +46,18 @@ def bench(arguments: Namespace, out: Output) -> int:
 
 
 def modules() -> list[str]:
-    """Returns the names of the benchmark modules."""
-    return sorted(found.name for found in pkgutil.iter_modules(room.__path__))
+    """Returns the names of the modules that measure something; the others are their tools."""
+    names = sorted(found.name for found in pkgutil.iter_modules(room.__path__))
+    return [name for name in names if hasattr(_load(name), "run")]
 
 
 def run_module(name: str, rounds: int) -> list[Result]:
-    """Returns the results of one module, with the median under its unit's own name too."""
-    module = importlib.import_module(f"dailyarb.bench.{name}")
-    return [shaped(result) for result in module.run(rounds)] if hasattr(module, "run") else []
+    """Returns the results of one module in the shape of the JSON."""
+    return [shaped(result) for result in _load(name).run(rounds)]
+
+
+def _load(name: str) -> Any:
+    return importlib.import_module(f"dailyarb.bench.{name}")
 
 
 def shaped(result: Result) -> Result:

@@ -7,6 +7,7 @@ from argparse import Namespace
 from typing import Any
 
 from dailyarb.core.domain.errors import BoardError
+from dailyarb.core.domain.events import FeedStatus
 from dailyarb.core.domain.orders import LIVE
 from dailyarb.verbs import facts, past
 from dailyarb.verbs.engine import Glance, Window, glance, instance_of, places
@@ -53,10 +54,7 @@ def _status_lines(row: dict[str, Any]) -> list[str]:
     if not row["engine_alive"]:
         engine = f"ENGINE LOST, last heard of {row['engine_age_s']:.0f}s ago"
     rung = row["rung"] + (f" ({row['rung_detail']})" if row["rung_detail"] else "")
-    feeds = "  ".join(
-        f"{feed['feed']} {feed['status']} {feed['age_ms'] / 1000:.1f}s {feed['rate_hz']:.0f}/s"
-        for feed in row["feeds"]
-    )
+    feeds = "  ".join(_feed_words(feed) for feed in row["feeds"])
     offset = row["clock_offset_ms"]
     money = (
         f"Day {row['day_net_usd']:+,.2f}  uP&L {row['unrealised_usd']:+,.2f}  "
@@ -80,6 +78,12 @@ def _status_lines(row: dict[str, Any]) -> list[str]:
     if row["halt_note"]:
         lines.append(row["halt_note"])
     return lines
+
+
+def _feed_words(feed: dict[str, Any]) -> str:
+    """Returns a feed as `PM 0.1s 212/s`, with its status where that is not good."""
+    bad = "" if feed["status"] == FeedStatus.FRESH.value else f" {feed['status']}"
+    return f"{feed['feed']}{bad} {feed['age_ms'] / 1000:.1f}s {feed['rate_hz']:.0f}/s"
 
 
 def why(arguments: Namespace, out: Output) -> int:

@@ -129,6 +129,7 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _looks(sub: Sub) -> None:
+    """Adds the verbs that look at what is."""
     verb = _which(
         _verb(
             sub,
@@ -161,6 +162,10 @@ def _looks(sub: Sub) -> None:
         _verb(sub, "orders", "orders, open and recent", "dailyarb orders --open", "look:orders")
     )
     verb.add_argument("--open", action="store_true", help="only those that may still fill")
+
+
+def _records(sub: Sub) -> None:
+    """Adds the verbs that look back: fills, profit and loss, alerts, log, windows."""
     verb = _which(
         _verb(
             sub,
@@ -297,10 +302,16 @@ def _tools(sub: Sub) -> None:
         "dailyarb venues --port 8700 --seed 7",
         "tools:venues",
     )
-    verb.add_argument("--port", type=port, default=0, metavar="P", help="default: any free one")
+    verb.add_argument(
+        "--port", type=port, default=0, metavar="P", help="first of seven; default: any free ones"
+    )
     verb.add_argument(
         "--seed", type=int, default=1, metavar="N", help="the same seed, the same market"
     )
+
+
+def _files(sub: Sub) -> None:
+    """Adds the verbs about files: configuration, themes, keys, places."""
     config = _group(sub, "config", "check, show or describe the configuration")
     verb = _verb(
         config,
@@ -378,6 +389,8 @@ def build() -> argparse.ArgumentParser:
     parser.set_defaults(call="run:run")
     sub = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=_Parser)
     _looks(sub)
+    _records(sub)
     _ctl(sub)
     _tools(sub)
+    _files(sub)
     return parser

@@ -11,7 +11,7 @@ import msgspec
 
 from dailyarb import config, resources
 from dailyarb.core.domain.errors import ConfigError
-from dailyarb.verbs.output import Column, Output, yes
+from dailyarb.verbs.output import Column, Output, UsageError, yes
 
 
 def check(arguments: Namespace, out: Output) -> int:
@@ -93,3 +93,17 @@ def _place(what: str, path: Path, *, used: bool = False) -> dict[str, Any]:
 
 def _literal(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def keys(arguments: Namespace, out: Output) -> int:
+    """Shows the console's keys as they are bound."""
+    from dailyarb.tui import keys as keymap
+
+    try:
+        wanted = keymap.checked_keymap(config.load(arguments.config).settings.keys)
+    except keymap.KeymapError as error:
+        raise UsageError(str(error)) from None
+    rows = [{"id": name, "keys": bound, "does": does} for name, bound, does in keymap.table(wanted)]
+    columns = [Column("keys", "keys"), Column("id", "id"), Column("does", "does")]
+    out.table(columns, rows, empty="no keys")
+    return 0

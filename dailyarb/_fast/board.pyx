@@ -164,7 +164,9 @@ cdef class Slot:
 
     cdef int write_raw(self, const char* blob, size_t size) noexcept nogil:
         """Makes `size` bytes the newest blob; returns -1 where they cannot be written."""
-        if size > <size_t>self.payload_bytes or not self.memory.writable or self.memory.base == NULL:
+        if self.memory.base == NULL or not self.memory.writable:
+            return -1
+        if size > <size_t>self.payload_bytes:
             return -1
         slot_write(self.at, self.payload_bytes, blob, size)
         return 0

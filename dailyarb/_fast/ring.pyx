@@ -87,7 +87,9 @@ cdef class Ring:
         cdef uint64_t head = self._head().head.load()
         return self._head().tail.load() - head
 
-    def push(self, const unsigned char[::1] record not None, int64_t stamp=0, uint32_t tag=0) -> bool:
+    def push(
+        self, const unsigned char[::1] record not None, int64_t stamp=0, uint32_t tag=0
+    ) -> bool:
         """Puts one record in; the buffer is borrowed for the call.
 
         Returns:

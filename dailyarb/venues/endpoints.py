@@ -12,9 +12,9 @@ from dailyarb.core.domain.errors import ConfigError, Problem
 class Endpoints(msgspec.Struct, frozen=True):
     """Is every address the runtime connects to, without trailing slashes.
 
-    clob_ws and the entries of binance_ws are bases: the channel path is appended here.
-    settle_ws is the complete address of the settling feed. Several entries of binance_ws are the
-    same stream on different hosts; redundant connections spread over them.
+    clob_ws, settle_ws and the entries of binance_ws are bases: the channel path is appended
+    here. Several entries of binance_ws are the same stream on different hosts; redundant
+    connections spread over them.
     """
 
     clob_http: str
@@ -35,6 +35,11 @@ class Endpoints(msgspec.Struct, frozen=True):
         """Returns the address of the user channel."""
         return f"{self.clob_ws}/ws/user"
 
+    @property
+    def settlement_ws(self) -> str:
+        """Returns the address of the settling feed."""
+        return f"{self.settle_ws}/ws"
+
     def stream_urls(self, streams: tuple[str, ...], micros: bool) -> tuple[str, ...]:
         """Returns the combined-stream address of these streams on each Binance host."""
         tail = "/stream?streams=" + "/".join(streams)
@@ -47,7 +52,7 @@ LIVE = Endpoints(
     clob_http="https://clob.polymarket.com",
     clob_ws="wss://ws-subscriptions-clob.polymarket.com",
     gamma_http="https://gamma-api.polymarket.com",
-    settle_ws="wss://ws-live-v2.polymarket.com/ws",
+    settle_ws="wss://ws-live-v2.polymarket.com",
     binance_ws=(
         "wss://data-stream.binance.vision",
         "wss://stream.binance.com:443",
@@ -62,7 +67,8 @@ _REQUIRED = ("clob_http", "clob_ws", "gamma_http", "settle_ws", "binance_ws", "b
 def parse(text: str | bytes) -> Endpoints:
     """Returns the endpoints a venue process announced as one JSON object.
 
-    Other keys of the object are ignored; `tls` follows from the scheme of clob_http.
+    They may stand under the key `endpoints` of a larger greeting. Other keys of the object are
+    ignored; `tls` follows from the scheme of clob_http.
 
     Raises:
         ConfigError: not an object, or an address is missing or not text.
@@ -71,6 +77,8 @@ def parse(text: str | bytes) -> Endpoints:
         found = json.loads(text)
     except ValueError as error:
         raise _wrong("", f"not JSON: {error}") from error
+    if isinstance(found, dict) and isinstance(found.get("endpoints"), dict):
+        found = found["endpoints"]
     if not isinstance(found, dict):
         raise _wrong("", "not an object")
     values: dict[str, str] = {}

@@ -7,7 +7,7 @@ as strings or as JSON numbers. Unknown fields are ignored, unknown words are ref
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
@@ -275,19 +275,19 @@ _FILL_STATES = {
 }
 
 
-def trade_events(
+def trade_fills(
     trade: WireTrade,
     owner: str,
     roles: Mapping[str, Outcome],
     recv_ns: int,
     ours: Container[str] = (),
-) -> list[UserEvent]:
-    """Returns our part of one trade: a Fill each, and its proof when the status is final.
+) -> list[Fill]:
+    """Returns our part of one trade, with the state its status proves (VOIDED when it failed).
 
-    We are the taker when the venue says so, or when the taker's order id is among `ours`;
-    otherwise each entry of maker_orders that carries our API key or one of our order ids is ours,
-    with that entry's own token, price and amount. An entry without a side is the taker's
-    opposite on the same token, and the taker's own side on the mirrored one.
+    We are the taker when the venue says so, or when the taker's order id is among `ours`. Each
+    entry of maker_orders that carries our API key or one of our order ids is ours too, with that
+    entry's own token, price and amount. An entry without a side is the taker's opposite on the
+    same token, and the taker's own side on the mirrored one.
 
     Args:
         trade: the trade.
@@ -344,12 +344,21 @@ def trade_events(
                 recv_ns=recv_ns,
             )
         )
-    if state is FillState.VOIDED:
-        return [FillVoided(f.trade_id, f.order_id, trade.status) for f in fills]
+    return fills
+
+
+def fill_events(fills: Sequence[Fill]) -> list[UserEvent]:
+    """Returns fills as events: each Fill, followed by its proof once that is final.
+
+    A failed fill gives its FillVoided alone: it never happened.
+    """
     events: list[UserEvent] = []
     for fill in fills:
+        if fill.state is FillState.VOIDED:
+            events.append(FillVoided(fill.trade_id, fill.order_id, "the trade failed"))
+            continue
         events.append(fill)
-        if state is FillState.CONFIRMED:
+        if fill.state is FillState.CONFIRMED:
             events.append(FillConfirmed(fill.trade_id, fill.order_id))
     return events
 
@@ -414,7 +423,7 @@ def user_events(
         kind = item.get("event_type") or ("trade" if "taker_order_id" in item else "order")
         if kind == "trade":
             trade = shape(item, WireTrade, len(raw))
-            events.extend(trade_events(trade, owner, roles, recv_ns, ours))
+            events.extend(fill_events(trade_fills(trade, owner, roles, recv_ns, ours)))
         elif kind == "order":
             events.append(order_report(shape(item, WireOrder, len(raw)), recv_ns))
     return events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
@@ -107,6 +108,8 @@ def test_a_new_run_replaces_the_file_under_its_readers(path: Path) -> None:
     assert reader.read_view() == b"first run"
     again = BoardReader.open(path)
     assert (again.run_id, again.read_view()) == ("r2", None)
+    path.unlink()
+    assert again.replaced() is True
 
 
 def test_a_wiped_run_directory_is_laid_anew_with_its_content(path: Path) -> None:
@@ -185,6 +188,18 @@ def test_a_board_that_cannot_be_laid_says_why(tmp_path: Path) -> None:
     with pytest.raises(BoardError, match="folder"):
         lay(tmp_path / "folder")
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_a_board_that_cannot_be_mapped_says_why(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    lay(path)
+    monkeypatch.setattr("dailyarb.runtime.board.mmap.mmap", refuse)
+    with pytest.raises(BoardError, match="board: Cannot allocate memory"):
+        BoardReader.open(path)
 
 
 def damaged(path: Path, at: int, junk: bytes) -> Path:

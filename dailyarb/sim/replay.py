@@ -38,7 +38,7 @@ def greeting(endpoints: Endpoints, venues: ReplayVenues) -> str:
             "meaningless": venues.meaningless,
             "speed": venues.profile.speed,
             "begin_ns": venues.play.begin_ns,
-            "markets": [entry.market.facts.slug for entry in venues.hall.entries()],
+            "windows": venues.windows(),
         },
     }
     return json.dumps(body, separators=(",", ":"))

@@ -148,9 +148,10 @@ class ReplaySpot:
             beat = str(now_ns // NS_PER_MS).encode()
             self.out += [Delivery(now_ns, conn_id, beat, Frame.PING) for conn_id in self._clients]
 
-    def conn_ids(self) -> list[str]:
-        """Returns every open socket."""
-        return list(self._clients)
+    def close_all(self) -> list[str]:
+        """Forgets every socket and returns their ids."""
+        gone, self._clients = list(self._clients), {}
+        return gone
 
     def request(self, request: Request, now_ns: int) -> Reply | Held:
         """Answers the public REST calls that the recording can answer."""

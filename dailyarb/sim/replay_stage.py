@@ -132,7 +132,6 @@ class _ReplayBinance:
 
     def __init__(self, stage: ReplayVenues) -> None:
         self._stage = stage
-        self._closed = False
 
     def connect(
         self, conn_id: str, path: str, query: tuple[tuple[str, str], ...], now_ns: int
@@ -167,9 +166,8 @@ class _ReplayBinance:
         spot = self._stage.spot
         spot.tick(now_ns)
         out, spot.out = spot.out, []
-        if self._stage.ended and not self._closed:
-            self._closed = True
-            out += [Delivery(now_ns, name, _END, Frame.CLOSE, 1000) for name in spot.conn_ids()]
+        if self._stage.ended:
+            out += [Delivery(now_ns, name, _END, Frame.CLOSE, 1000) for name in spot.close_all()]
         return out
 
 
@@ -349,6 +347,23 @@ class ReplayVenues:
             "cash": str(self.account.cash),
             "trades": len(self.desk.trades),
         }
+
+    def windows(self) -> list[dict[str, Any]]:
+        """Returns the played windows as discovery wants them: their slugs are not of today's grid.
+
+        start_s and end_s are those of the play and of every answer of the discovery service.
+        """
+        found = [entry.market.identity for entry in self.hall.entries()]
+        return [
+            {
+                "asset": identity.asset,
+                "window": identity.label,
+                "slug": identity.slug,
+                "start_s": identity.start_s,
+                "end_s": identity.end_s,
+            }
+            for identity in found
+        ]
 
     def describe(self) -> str:
         """Returns in one line what is played and why it may mean nothing."""

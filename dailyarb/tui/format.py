@@ -123,6 +123,16 @@ def signed_money(cash_e6: float | None, decimals: int = 2) -> str:
     return "+" + text if _digits(text) else text
 
 
+def money_in(cash_e6: float | None, width: int, *, arrow: bool = False) -> str:
+    """Returns signed dollars with as many decimals, up to two, as `width` cells hold."""
+    for decimals in (2, 1, 0):
+        text = signed_money(cash_e6, decimals)
+        text += mark(cash_e6).strip() if arrow and _digits(text) else ""
+        if len(text) <= width:
+            return text
+    return text
+
+
 def _digits(text: str) -> bool:
     return any(char in "123456789" for char in text)
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -22,7 +22,7 @@ from dailyarb.core.domain.view import View
 
 if TYPE_CHECKING:
     from dailyarb.runtime.board import BoardReader
-    from dailyarb.runtime.control import ControlClient
+    from dailyarb.runtime.control_client import AsyncControlClient
 
 NO_FRAME_NS = 1_000_000_000  # older than this, nothing on screen may look alive
 LOST_NS = 5_000_000_000  # a heartbeat older than this is a dead engine
@@ -115,6 +115,10 @@ class ViewSource(Protocol):
         """Sends a command; the answer says what came of it, failures included."""
         ...
 
+    async def greet(self) -> None:
+        """Makes sure that commands can travel; called once a second."""
+        ...
+
     def halt(self) -> bool:
         """Sends HALT at once, from any thread, and says whether it was handed over."""
         ...
@@ -179,7 +183,8 @@ class BoardSource:
         self._board_path, self._socket = board, socket
         self._who = who
         self._reader: BoardReader | None = None
-        self._client: ControlClient | None = None
+        self._client: AsyncControlClient | None = None
+        self.holder = ""
         self._clock = SystemClock()
         self._watch = LinkWatch()
         self._state = LinkState.CONNECTING
@@ -223,30 +228,48 @@ class BoardSource:
 
     async def send(self, command: OperatorCommand) -> Ack:
         """Sends one command over the control socket and returns its acknowledgement."""
-        from dailyarb.runtime.control import ControlClient
-
         if self.role is Role.OBSERVER:
             return Ack(False, "observers send nothing")
         try:
-            if self._client is None:
-                self._client = ControlClient(self._socket, who=self._who)
-            answer = await self._client.send(command.verb, **_fields(command))
-        except (OSError, DailyarbError, TimeoutError) as error:
-            self._client = None
+            client = await self._connected()
+            answer = await client.send(command.verb, **_fields(command))
+        except (OSError, DailyarbError) as error:
             return Ack(False, f"not delivered: {error}")
         return Ack(answer.ok, answer.text)
 
+    async def greet(self) -> None:
+        """Connects to the control socket, so that the lease is asked for and kept."""
+        if self.role is Role.OBSERVER:
+            return
+        try:
+            await self._connected()
+        except (OSError, DailyarbError):
+            return  # tried again; the state of the link tells what is wrong
+
     def halt(self) -> bool:
         """Writes HALT to the control socket from the calling thread."""
-        from dailyarb.runtime.control import halt_fast
+        from dailyarb.runtime.control_client import halt_fast
 
         if self.role is Role.OBSERVER:
             return False
         try:
-            halt_fast(self._socket)
-        except (OSError, DailyarbError):
+            return halt_fast(self._socket, self._who)
+        except DailyarbError:
             return False
-        return True
+
+    async def _connected(self) -> AsyncControlClient:
+        from dailyarb.runtime.control_client import AsyncControlClient
+
+        if self._client is None or not self._client.connected:
+            client = AsyncControlClient(self._socket, who=self._who, on_lease=self._on_lease)
+            await client.connect()
+            self._client = client
+            self._on_lease(client.lease, client.holder)
+        return self._client
+
+    def _on_lease(self, held: bool, holder: str) -> None:
+        self.role = Role.OPERATOR if held else Role.NO_LEASE
+        self.holder = holder
 
     def close(self) -> None:
         """Lets go of the board."""
@@ -283,12 +306,12 @@ class BoardSource:
         return fresh
 
 
-def _fields(command: OperatorCommand) -> dict[str, object]:
-    """Returns the fields of a command that say something, as the control socket names them."""
+def _fields(command: OperatorCommand) -> dict[str, Any]:
+    """Returns the fields of a command that say something, as the control client takes them."""
     known = {
         "target": command.target,
-        "rung": command.rung.name if command.rung is not None else "",
-        "mode": command.mode.name if command.mode is not None else "",
+        "rung": command.rung,
+        "mode": command.mode,
         "reason": command.reason,
         "frame": command.frame,
         "confirmed": command.confirmed,
@@ -353,6 +376,9 @@ class InlineSource:
         """Hands the command to the engine."""
         return self._submit(command)
 
+    async def greet(self) -> None:
+        """Has nothing to connect."""
+
     def halt(self) -> bool:
         """Posts HALT to the engine's loop, where that can be done from another thread."""
         if self._post is None:
@@ -413,6 +439,9 @@ class FixtureSource:
         """Notes the command and gives the canned answer."""
         self.sent.append(command)
         return self.answer
+
+    async def greet(self) -> None:
+        """Has nothing to connect."""
 
     def halt(self) -> bool:
         """Counts the halt."""

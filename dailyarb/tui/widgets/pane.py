@@ -29,9 +29,11 @@ class LinePane(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"da--{name}" for name in STYLES}
     rate_hz: ClassVar[float] = 4.0
     fades: ClassVar[bool] = True
+    bordered: ClassVar[bool] = True
 
     def __init__(self, *, id: str | None = None, classes: str = "", title: str = "") -> None:
-        super().__init__(id=id, classes=f"pane {classes}".strip())
+        frame = "pane " if self.bordered else ""
+        super().__init__(id=id, classes=f"{frame}{classes}".strip() or None)
         self._lines: list[Line] = []
         self._styles_by_name: dict[str, Style] = {}
         self._scene: Scene | None = None

@@ -50,35 +50,36 @@ class Field:
 def laid_out(left: list[Field], right: list[Field], width: int, gap: int = 2) -> Line:
     """Returns a row of fields, the least important shortened or dropped until all fit.
 
-    What has rank 0 is never dropped.
+    Shortening comes three ranks before dropping; what has rank 0 is never dropped.
     """
     fields = left + right
-    while _width(left, gap) + _width(right, gap) + gap > width:
-        shrinkable = [field for field in fields if _can_shrink(field)]
+    while 2 + gap + _width(left, gap) + _width(right, gap) > width:
+        shrinkable = [field for field in fields if _urgency(field) > 0]
         if not shrinkable:
             break
-        max(shrinkable, key=lambda field: (field.rank, len(field.text))).at += 1
-    builder = LineBuilder()
+        max(shrinkable, key=lambda field: (_urgency(field), len(field.text))).at += 1
+    builder = LineBuilder().add(" ")
     _put(builder, left, gap)
     used = _width(right, gap)
     if used:
         builder.add(" " * max(1, width - builder.width - used - 1))
-        _put(builder, right, gap, lead="")
+        _put(builder, right, gap)
     return builder.build(width)
 
 
-def _can_shrink(field: Field) -> bool:
-    last = len(field.wordings) - (1 if field.rank == 0 else 0)
-    return field.at < last
+def _urgency(field: Field) -> int:
+    """Returns how soon a field gives way; 0 when it cannot."""
+    if field.at < len(field.wordings) - 1:
+        return field.rank + 3
+    return field.rank if field.text else 0
 
 
 def _width(fields: list[Field], gap: int) -> int:
     texts = [field.text for field in fields if field.text]
-    return sum(map(len, texts)) + gap * len(texts)
+    return sum(map(len, texts)) + gap * max(0, len(texts) - 1)
 
 
-def _put(builder: LineBuilder, fields: list[Field], gap: int, lead: str = " ") -> None:
-    builder.add(lead)
+def _put(builder: LineBuilder, fields: list[Field], gap: int) -> None:
     first = True
     for field in fields:
         if field.text:
@@ -101,7 +102,8 @@ def rung_badge(view: View) -> tuple[str, ...]:
 class StatusRows(LinePane):
     """Answers the seven questions of an operator in two rows."""
 
-    DEFAULT_CSS = "StatusRows { height: 2; dock: top; }"
+    DEFAULT_CSS = "StatusRows { height: 2; }"
+    bordered: ClassVar[bool] = False
     rate_hz: ClassVar[float] = 4.0
     fades: ClassVar[bool] = False
 
@@ -183,16 +185,16 @@ def _feed_field(feed: FeedState, since_ms: float) -> Field:
         age = "..."
     short = f"{name} {feed.status.value if feed.status is FeedStatus.DOWN else age}{mark}"
     long = f"{name} {age}{mark} {f.count(feed.rate_hz)}/s"
-    return Field((long, short), "stale" if late else "", 5 if name == "USER" else 3)
+    return Field((long, short), "stale" if late else "", 5 if name == "USER" else 2)
 
 
 def _clock_field(view: View) -> Field:
     if view.clock_offset_ms is None:
-        return Field(("CLK ?",), "warn", 4)
+        return Field(("CLK ?",), "warn", 2)
     short = f"CLK {view.clock_offset_ms:+.0f}ms"
     if view.clock_error_ms is None:
-        return Field((short,), rank=4)
-    return Field((f"{short} ±{view.clock_error_ms:.0f}", short), rank=4)
+        return Field((short,), rank=2)
+    return Field((f"{short} ±{view.clock_error_ms:.0f}", short), rank=2)
 
 
 def _money_fields(view: View) -> list[Field]:
@@ -203,7 +205,7 @@ def _money_fields(view: View) -> list[Field]:
     open_ = f.signed_money(view.unrealised_e6) + f.mark(view.unrealised_e6).strip()
     return [
         Field((f"Day {day}",), trend(view.day_net_e6)),
-        Field((f"uP&L {open_}",), trend(view.unrealised_e6), 2),
+        Field((f"uP&L {open_}",), trend(view.unrealised_e6), 1),
         Field((f"fees {f.signed_money(-view.fees_e6)}",), rank=6),
         Field((f"equity {f.money(view.equity_e6, 0)}",), rank=8),
         Field((f"free {f.money(view.free_e6, 0)}",), rank=8),
@@ -222,7 +224,7 @@ def _risk_fields(view: View) -> list[Field]:
             "warn" if near else "", 1,
         ),
         Field((f"Exposure {f.money(view.exposure_e6, 0)}",), rank=9),
-        Field((f"Orders {view.open_orders}", f"Ord {view.open_orders}"), rank=4),
+        Field((f"Orders {view.open_orders}", f"Ord {view.open_orders}"), rank=1),
         Field((f"Unknown {unknown}{'!' if unknown else ''}",), "critical" if unknown else "",
               1 if unknown else 7),
         Field((f"Breakers {tripped}/{total}", f"BRK {tripped}/{total}"),
@@ -235,7 +237,8 @@ def _risk_fields(view: View) -> list[Field]:
 class WhyLine(LinePane):
     """Says in one sentence what stops trading: the halt first, then the gate of a market."""
 
-    DEFAULT_CSS = "WhyLine { height: 1; dock: bottom; }"
+    DEFAULT_CSS = "WhyLine { height: 1; }"
+    bordered: ClassVar[bool] = False
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """Returns the sentence, as much of it as fits."""

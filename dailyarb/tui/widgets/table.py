@@ -73,7 +73,7 @@ class TablePane(LinePane, can_focus=True):
             rows += _sentence(text, width, room)
         else:
             chosen = self._cursor_index(scene)
-            self._scroll_to(chosen, room)
+            self._keep_in_view(chosen, room)
             for index in range(self._top, min(self._top + room, len(self._records))):
                 lead = ">" if index == chosen and self._marks_cursor() else " "
                 rows.append(self._row(columns, self._records[index], width, lead))
@@ -99,7 +99,7 @@ class TablePane(LinePane, can_focus=True):
                 return index
         return 0
 
-    def _scroll_to(self, index: int, room: int) -> None:
+    def _keep_in_view(self, index: int, room: int) -> None:
         if index < self._top:
             self._top = index
         elif index >= self._top + room:

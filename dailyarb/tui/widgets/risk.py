@@ -1,0 +1,210 @@
+"""Limits, breakers, rungs, reconciliation, and what each market can still win or lose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from dailyarb.core.domain.rung import Rung
+from dailyarb.tui import format as f
+from dailyarb.tui.lines import Cell, Column, Line, LineBuilder, line
+from dailyarb.tui.widgets.pane import LinePane
+from dailyarb.tui.widgets.table import Record, TablePane
+
+if TYPE_CHECKING:
+    from dailyarb.core.domain.view import BreakerRow, Desk, LimitRow
+    from dailyarb.tui.scene import Scene
+
+_STATE_STYLES = {"ok": "ok", "warn": "warn", "TRIPPED": "critical", "latched": "critical"}
+_RUNG_STYLES = {Rung.FULL: "full", Rung.REDUCED: "reduced", Rung.HEDGE_ONLY: "hedge",
+                Rung.HALTED: "halted"}  # fmt: skip
+
+
+class Limits(TablePane):
+    """Every limit: now against maximum, with a bar."""
+
+    rate_hz: ClassVar[float] = 4.0
+    empty: ClassVar[str] = "No limit reported yet."
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column("name", "LIMIT", 14, "<", 0, word=True),
+        Column("now", "NOW", 8, ">", 0),
+        Column("max", "MAX", 8, ">", 0),
+        Column("share", "%", 5, ">", 1),
+        Column("bar", "USED", 10, "<", 2, grow=True, word=True),
+        Column("scope", "SCOPE", 8, "<", 3, word=True),
+    )
+
+    def columns(self, scene: Scene, width: int) -> tuple[Column, ...]:
+        """Returns the columns, the bar no wider than is useful."""
+        return super().columns(scene, min(width, 90))
+
+    def records(self, scene: Scene) -> list[Record]:
+        """Returns one row per limit."""
+        if scene.view is None:
+            return []
+        bar_w = next((c.width for c in self.columns(scene, self.content_size.width)
+                      if c.key == "bar"), 10)  # fmt: skip
+        return [_limit(row, bar_w) for row in scene.view.limits]
+
+
+def _limit(row: LimitRow, bar_w: int) -> Record:
+    part = abs(row.now) / row.limit if row.limit else 0.0
+    style = "critical" if part >= 1 else "warn" if part >= 0.8 else ""
+    cells: dict[str, Cell] = {
+        "name": row.name,
+        "now": (f.united(row.now, row.unit), style),
+        "max": f.united(row.limit, row.unit),
+        "share": f.percent(abs(row.now), row.limit) if part < 100 else ">99x",
+        "bar": (f.bar(part, bar_w), style or "bid"),
+        "scope": row.scope,
+    }
+    return Record(f"{row.name}.{row.scope}", cells, row, {"share": part})
+
+
+class Breakers(TablePane):
+    """Circuit breakers: what they read, where they trip, what they cap."""
+
+    rate_hz: ClassVar[float] = 4.0
+    empty: ClassVar[str] = "No breaker reported yet."
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column("name", "BREAKER", 14, "<", 0, word=True),
+        Column("now", "NOW", 7, ">", 0),
+        Column("trip", "TRIP", 7, ">", 1),
+        Column("state", "STATE", 7, "<", 0, word=True),
+        Column("effect", "EFFECT", 10, "<", 3, word=True),
+        Column("reset", "RESET", 6, "<", 4, word=True),
+        Column("since", "SINCE", 8, "<", 2),
+        Column("trips", "TRIPS", 5, ">", 5),
+        Column("cause", "CAUSE", 12, "<", 6, grow=True, word=True),
+    )
+
+    def titles(self, scene: Scene) -> tuple[str, str]:
+        """Returns how many are tripped."""
+        if scene.view is None:
+            return "breakers", ""
+        return f"breakers {scene.view.breakers_tripped}/{len(scene.view.breakers)} tripped", ""
+
+    def records(self, scene: Scene) -> list[Record]:
+        """Returns the breakers, tripped ones on top."""
+        if scene.view is None:
+            return []
+        rows = sorted(scene.view.breakers, key=lambda row: row.state in {"ok", "warn"})
+        return [_breaker(row, scene.local_time) for row in rows]
+
+
+def _breaker(row: BreakerRow, local: bool) -> Record:
+    cells: dict[str, Cell] = {
+        "name": row.name,
+        "now": f.united(row.now, row.unit),
+        "trip": f.united(row.limit, row.unit),
+        "state": (row.state, _STATE_STYLES.get(row.state, "")),
+        "effect": row.effect.name,
+        "reset": row.reset,
+        "since": f.clock(row.since_ns, local) if row.since_ns is not None else "-",
+        "trips": f.count(row.trips),
+        "cause": row.cause or "-",
+    }
+    return Record(row.name, cells, row, {"trips": float(row.trips)})
+
+
+class Rungs(LinePane):
+    """Rungs in force, who holds them down, and what was reconciled."""
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """Returns the rungs, then the audits."""
+        view = scene.view
+        if view is None:
+            return [line("Nothing is known yet.", width, "old")]
+        builder = LineBuilder().add(f"{'in force':<10} ").add(f"{view.rung.name:<10} ",
+                                                              _RUNG_STYLES[view.rung])  # fmt: skip
+        rows = [line("RUNG", width, "head"), builder.add(view.rung_cause.value).build(width)]
+        for rung in view.rungs:
+            builder = LineBuilder().add(f"{f.fit(f.clean(rung.scope), 10)} ")
+            builder.add(f"{rung.rung.name:<10} ", _RUNG_STYLES[rung.rung])
+            rows.append(builder.add(rung.detail or rung.cause.value).build(width))
+        rows.append(line("RECONCILED  AGE", width, "head"))
+        for audit in view.audits:
+            mark, style = ("ok ", "ok") if audit.ok else ("DIFF", "critical")
+            age = f.age(audit.age_ms + scene.since_ms) if audit.age_ms is not None else "-"
+            builder = LineBuilder().add(f"{f.fit(f.clean(audit.name), 10)} {age:>6} ")
+            rows.append(builder.add(mark, style).add(" ").add(audit.detail).build(width))
+        if not view.audits:
+            rows.append(line("nothing compared yet", width, "old"))
+        return rows
+
+
+class Scenario(TablePane):
+    """Worst and best at settlement per market, resting orders assumed filled."""
+
+    rate_hz: ClassVar[float] = 1.0
+    empty: ClassVar[str] = "Flat: no market can win or lose anything."
+    foot_rows: ClassVar[int] = 1
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column("market", "MARKET", 8, "<", 0, word=True, grow=True),
+        Column("pos", "POS sh", 8, ">", 1),
+        Column("expected", "EXPECT $", 9, ">", 2),
+        Column("worst", "WORST $", 9, ">", 0),
+        Column("best", "BEST $", 9, ">", 0),
+    )
+
+    def records(self, scene: Scene) -> list[Record]:
+        """Returns the markets with something at stake."""
+        if scene.view is None:
+            return []
+        return [_scenario(desk) for desk in scene.view.markets if desk.worst_e6 or desk.best_e6]
+
+    def foot(self, scene: Scene, width: int) -> list[Line]:
+        """Returns the sum of the worst cases against its limit."""
+        if scene.view is None:
+            return []
+        view = scene.view
+        best = sum(desk.best_e6 for desk in view.markets)
+        text = (
+            f"all: worst {f.signed_money(view.worst_e6, 0)} of {f.money(view.worst_limit_e6, 0)}, "
+            f"best {f.signed_money(best, 0)}"
+        )
+        return [line(text, width, "strong")]
+
+
+def _scenario(desk: Desk) -> Record:
+    from dailyarb.tui.widgets.markets import position
+
+    cells: dict[str, Cell] = {
+        "market": desk.label,
+        "pos": position(desk.pos_up_e6, desk.pos_down_e6),
+        "expected": f.signed_money(expected_e6(desk)),
+        "worst": (f.signed_money(desk.worst_e6), "down" if desk.worst_e6 < 0 else ""),
+        "best": (f.signed_money(desk.best_e6), "up" if desk.best_e6 > 0 else ""),
+    }
+    return Record(desk.market_id, cells, desk, {"worst": float(desk.worst_e6)})
+
+
+def expected_e6(desk: Desk) -> int | None:
+    """Returns the model's expectation at settlement between worst and best, None without one."""
+    if desk.fair_e4 is None:
+        return None
+    up_is_best = desk.pos_up_e6 >= desk.pos_down_e6
+    chance = desk.fair_e4 if up_is_best else 10_000 - desk.fair_e4
+    return (desk.best_e6 * chance + desk.worst_e6 * (10_000 - chance)) // 10_000
+
+
+class RiskSummary(LinePane):
+    """Compact risk: the limits in short, then the breakers."""
+
+    def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """Returns limits and tripped breakers."""
+        view = scene.view
+        if view is None or not view.limits:
+            return [line("No limit reported yet.", width, "old")]
+        rows = [line(f"{'RISK':<13}{'NOW / LIMIT':>{max(11, width - 13)}}", width, "head")]
+        for row in view.limits[: max(1, height - 2)]:
+            part = abs(row.now) / row.limit if row.limit else 0.0
+            numbers = f"{f.united(row.now, row.unit)} / {f.united(row.limit, row.unit)}"
+            style = "critical" if part >= 1 else "warn" if part >= 0.8 else ""
+            room = max(1, width - len(numbers) - 1)
+            builder = LineBuilder().add(f.fit(f.clean(row.name), room)).add(" ")
+            rows.append(builder.add(numbers, style).build(width))
+        tripped = [row for row in view.breakers if row.state in {"TRIPPED", "latched"}]
+        text = f"BREAKERS {len(tripped)}/{len(view.breakers)} tripped"
+        rows.append(line(text, width, "critical" if tripped else "head"))
+        rows += [line(f"{row.name} {row.state}", width, "critical") for row in tripped]
+        return rows

@@ -134,11 +134,13 @@ class Questions:
         after = [("after", str(since_s))] if since_s else []
         try:
             # The venue's lists are asked together, so that they speak of about the same moment.
-            cash_e6, orders, trades, *shares = await asyncio.gather(
-                self._clob.cash_e6(),
-                self._clob.open_orders(self._roles),
-                self._clob.trades(after),
-                *(self._clob.shares_e6(token) for token in tokens),
+            (cash_e6, orders, trades), shares = await asyncio.gather(
+                asyncio.gather(
+                    self._clob.cash_e6(),
+                    self._clob.open_orders(self._roles),
+                    self._clob.trades(after),
+                ),
+                asyncio.gather(*(self._clob.shares_e6(token) for token in tokens)),
             )
             recv_ns = boot_ns()
             fills = [

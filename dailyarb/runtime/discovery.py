@@ -123,6 +123,9 @@ class Discovery:
             never = found.spec is None and over_ns > 0
             if (found.resolved and over_ns > 0) or never or over_ns > FORGET_NS:
                 del self._tracked[slug]
+                if found.spec is not None:
+                    self.roles.pop(found.spec.up_token, None)
+                    self.roles.pop(found.spec.down_token, None)
 
     async def _ask(self, found: Tracked) -> None:
         now = self._clock.now()

@@ -70,7 +70,7 @@ cdef class FeedListener(WSListener):
         self.frame_bytes_max = frame_bytes_max
         self.decode = LatencyHistogram()
         self.lag = LatencyHistogram()
-        self.stamp_key = b'"timestamp":"'
+        self.stamp_key = b'"timestamp"'
         self.stamp_scale = 1000000
 
     cdef int apply(self, const char* frame, size_t size, size_t capacity,
@@ -150,8 +150,10 @@ cdef class FeedListener(WSListener):
         if at == NULL:
             return
         at += length
-        while at < end and b'0' <= at[0] <= b'9' and digits < 18:
-            stamp = stamp * 10 + (at[0] - b'0')
+        while at < end and (at[0] == 58 or at[0] == 32 or at[0] == 34):  # colon, space, quote
+            at += 1
+        while at < end and 48 <= at[0] <= 57 and digits < 18:
+            stamp = stamp * 10 + (at[0] - 48)
             digits += 1
             at += 1
         if digits >= 13:
@@ -224,7 +226,7 @@ cdef class SpotListener(FeedListener):
         FeedListener.__init__(self, *args, **kwargs)
         self.router = router
         self.notices = FLAG_FAULT | FLAG_SHUTDOWN
-        self.stamp_key = b'"E":'
+        self.stamp_key = b'"E"'
         self.stamp_scale = 1000 if micros else 1000000
 
     cdef int apply(self, const char* frame, size_t size, size_t capacity,

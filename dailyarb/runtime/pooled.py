@@ -155,7 +155,10 @@ class PooledFeed(ABC):
         self._report(force=True)
 
     def state(self) -> FeedState:
-        """Returns the feed's health as of now, with rates since the last call of `second`."""
+        """Returns the feed's health as of now.
+
+        rate_hz is per connection, bytes_hz of all together, both since the last `second`.
+        """
         now_ns = boot_ns()
         totals = self._sums()
         frames, octets, since_ns = self._before
@@ -168,7 +171,7 @@ class PooledFeed(ABC):
             connections=alive,
             wanted=self.pool.wanted,
             age_ms=max(0, (now_ns - totals.content_ns) // MS_NS) if totals.content_ns else -1,
-            rate_hz=max(0, totals.frames - frames) / seconds,
+            rate_hz=max(0, totals.frames - frames) / seconds / max(1, alive),
             bytes_hz=max(0, totals.octets - octets) / seconds,
             lag_p50_ms=lags.percentile(50) / MS_NS if lags.count else 0.0,
             lag_p99_ms=lags.percentile(99) / MS_NS if lags.count else 0.0,

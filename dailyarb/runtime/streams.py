@@ -103,6 +103,7 @@ class ListenerFeed(PooledFeed):
         except (WSError, TimeoutError) as error:
             self.detail = f"{type(error).__name__}: {error}"[:200]
         finally:
+            self.pool.content(conn, listener.content_ns)
             self._listeners.pop(conn, None)
             listener.drop()
             self.decode.merge(listener.decode)

@@ -224,7 +224,7 @@ inline Fault SpotDecoder::parse_fields(simdjson::ondemand::object& object, SpotF
       const int side = key == SPOT_b ? 0 : 1;
       DAILYARB_TRY(parse_levels(value, side, fields.levels[side]));
     } else {
-      Text text;
+      Text text = Text();
       DAILYARB_TRY(text_of(value, text));
       fields.put(key, text);
     }
@@ -255,12 +255,12 @@ inline Fault SpotDecoder::take_level(Value& value, int side, Fault& inside) {
   simdjson::ondemand::array pair;
   auto error = value.get_array().get(pair);
   if (error) return fault_of(error);
-  Text text[2];
+  Text text[2] = {};
   size_t count = 0;
   for (auto element : pair) {
     Value item;
     if ((error = element.get(item))) return fault_of(error);
-    Text part;
+    Text part = Text();
     DAILYARB_TRY(text_of(item, part));
     if (count < 2) text[count] = part;
     ++count;

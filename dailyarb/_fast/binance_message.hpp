@@ -25,8 +25,8 @@ struct SpotLevel {
 // Texts point into the frame or the decoder's buffer: valid until the next frame.
 struct SpotMessage {
   int kind = SPOT_IGNORED;
-  Text symbol;
-  Text name;            // id of an answer, or the name of an ignored event
+  Text symbol{};
+  Text name{};          // id of an answer, or the name of an ignored event
   int64_t id = 0;       // u of a quote or depth, t of a trade, a of an aggregate
   int64_t first_id = 0; // U of a depth, f of an aggregate
   int64_t last_id = 0;  // l of an aggregate

@@ -334,7 +334,7 @@ inline Fault PolymarketDecoder::parse_field(simdjson::ondemand::field& field, Ev
     const int8_t side = key == KEY_BIDS ? 0 : 1;
     return parse_levels(value, side, event.levels[side]);
   }
-  Text text;
+  Text text = Text();
   DAILYARB_TRY(text_of(value, text));
   event.fields.put(key, text);
   return FAULT_NONE;
@@ -376,7 +376,7 @@ inline Fault PolymarketDecoder::parse_flat(Value& value, Fields& fields, bool& i
     DAILYARB_TRY(key_in(field, key));
     if (key == KEY_OTHER) continue;
     Value inner = field.value();
-    Text text;
+    Text text = Text();
     DAILYARB_TRY(text_of(inner, text));
     fields.put(key, text);
   }

@@ -50,7 +50,7 @@ inline const char* PolymarketDecoder::scan_levels(const char* p, const char* end
 }
 
 inline const char* PolymarketDecoder::scan_change(const char* p, const char* end, Row& row) {
-  Text token, hash;
+  Text token = Text(), hash = Text();
   DAILYARB_WORD("{\"asset_id\":\"");
   DAILYARB_STEP(scan_text(p, end, token));
   DAILYARB_WORD("\",\"price\":\"");
@@ -110,7 +110,7 @@ inline bool PolymarketDecoder::scan(const char* frame, size_t size, RowBuffer& r
   Event event;
   while (true) {
     if (p == end || *p++ != '"') return false;
-    Text name, value;
+    Text name, value = Text();
     if ((p = scan_text(p, end, name)) == nullptr || !starts(p, end, "\":")) return false;
     p += 2;
     const int key = key_of({name.at, name.length});

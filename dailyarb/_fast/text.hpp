@@ -5,6 +5,10 @@
 #include <cstdint>
 #include <cstring>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace dailyarb {
 
 // Order is part of the Python side: see FAULT_KINDS in polymarket.pyx and binance.pyx.
@@ -25,10 +29,11 @@ enum Fault : int {
 enum TextKind : uint8_t { TEXT_ABSENT = 0, TEXT_STRING, TEXT_NUMBER, TEXT_NULL, TEXT_OTHER };
 
 // A scalar inside the frame (or inside the parser's own buffer when it held escapes).
+// Left uninitialised by default, zero (absent) as Text(): arrays of it cost nothing to lay.
 struct Text {
-  const char* at = nullptr;
-  uint32_t length = 0;
-  TextKind kind = TEXT_ABSENT;
+  const char* at;
+  uint32_t length;
+  TextKind kind;
 
   bool empty_or_null() const {
     return kind == TEXT_ABSENT || kind == TEXT_NULL || (kind == TEXT_STRING && length == 0);
@@ -129,7 +134,23 @@ inline uint64_t odd_bytes(uint64_t word) {
 
 // Returns the closing quote of a plain string that begins at p (after its opening quote).
 inline const char* scan_string(const char* p, const char* end) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#ifdef __SSE2__
+  const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+  const __m128i space = _mm_set1_epi8(0x20);
+  while (end - p >= 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    // Signed: below a space are the controls and everything that is not ASCII.
+    const __m128i odd = _mm_or_si128(
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)),
+        _mm_cmplt_epi8(bytes, space));
+    const int mask = _mm_movemask_epi8(odd);
+    if (mask) {
+      p += __builtin_ctz(static_cast<unsigned>(mask));
+      return *p == '"' ? p : nullptr;
+    }
+    p += 16;
+  }
+#elif __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
   while (end - p >= 8) {
     const uint64_t odd = odd_bytes(load64(p));
     if (odd) {

@@ -12,7 +12,8 @@ import argparse
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +48,18 @@ def binance_seeds() -> list[bytes]:
     """Returns frames to start from: captured ones, raw and combined, and the documented rest."""
     captured = (GOLDEN / "binance_spot.jsonl").read_bytes().splitlines()
     raw = [frame[frame.index(b'"data":') + 7 : -1] for frame in captured]
-    return captured + raw + [
-        b'{"e":"aggTrade","E":1,"s":"BTCUSDT","a":12345,"p":"1.5","q":"2","f":100,"l":105,'
-        b'"T":1,"m":true,"M":true}',
-        b'{"result":null,"id":1}',
-        b'{"code":2,"msg":"Invalid request","id":"x"}',
-        b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}',
-        b'{"e":"kline","E":1,"s":"BTCUSDT","k":{"t":1,"o":"1","b":[1]}}',
-        b'{"lastUpdateId":160,"bids":[["1","2"]],"asks":[]}',
-    ]
+    return (
+        captured
+        + raw
+        + [
+            b'{"e":"aggTrade","E":1,"s":"X","a":5,"p":"1.5","q":"2","f":1,"l":5,"T":1,"m":true,"M":true}',
+            b'{"result":null,"id":1}',
+            b'{"code":2,"msg":"Invalid request","id":"x"}',
+            b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}',
+            b'{"e":"kline","E":1,"s":"BTCUSDT","k":{"t":1,"o":"1","b":[1]}}',
+            b'{"lastUpdateId":160,"bids":[["1","2"]],"asks":[]}',
+        ]
+    )
 
 
 def mutate(frame: bytes, rng: random.Random) -> bytes:
@@ -77,17 +81,17 @@ def mutate(frame: bytes, rng: random.Random) -> bytes:
             wounded[at:at] = wounded[at : at + rng.randrange(1, 200)]
         elif kind == 5:
             del wounded[at:]
-        elif wounded.count(b'","'):
+        else:
             swap_values(wounded, rng)
     return bytes(wounded)
 
 
 def swap_values(wounded: bytearray, rng: random.Random) -> None:
     """Puts one of our pieces in place of a whole value, so that the frame often stays JSON."""
-    ends = [at for at in range(len(wounded) - 1) if wounded[at : at + 1] == b":"]
+    ends = [at for at, byte in enumerate(wounded[:-1]) if byte == ord(":")]
     start = rng.choice(ends or [0]) + 1
     stop = start
-    while stop < len(wounded) and wounded[stop : stop + 1] not in (b",", b"}", b"]"):
+    while stop < len(wounded) and wounded[stop] not in b",}]":
         stop += 1
     wounded[start:stop] = rng.choice(PIECES)
 
@@ -119,21 +123,21 @@ class Differ:
         }
         self.readable = 0
 
-    def _rows(self, decoder: Decoder, frame: bytes) -> list[tuple[int, ...]]:
+    def _rows(self, decoder: Decoder, frame: bytes) -> Sequence[tuple[int, ...]]:
         decoder.decode(frame, self.rows)
-        return self.rows.to_list()  # type: ignore[return-value]
+        return self.rows.to_list()
 
     def polymarket(self, frame: bytes) -> None:
         """Judges one market-channel frame; AssertionError names what differs."""
         scan, plain = (
-            verdict(lambda d=decoder: self._rows(d, frame)) for decoder in self.polymarket_decoders
+            verdict(partial(self._rows, decoder, frame)) for decoder in self.polymarket_decoders
         )
         self._judge(frame, scan, plain, verdict(lambda: self.oracle.decode(frame)))
 
     def binance(self, frame: bytes, micros: bool) -> None:
         """Judges one Binance frame."""
         scan, plain = (
-            verdict(lambda d=decoder: d.decode(frame)) for decoder in self.binance_decoders[micros]
+            verdict(partial(decoder.decode, frame)) for decoder in self.binance_decoders[micros]
         )
         self._judge(frame, scan, plain, verdict(lambda: binance_oracle.decode(frame, micros)))
 

@@ -123,8 +123,9 @@ def test_two_copies_of_every_frame_leave_the_same_books(shared_data: Path) -> No
         twice.on_frame(frame, number)
         twice.on_frame(frames[max(0, number - 7)], number)
     for market in (0, 1):
+        one, two = once.ladder(market), twice.ladder(market)
         for side in (0, 1):
-            assert once.ladder(market).levels(0, side, 99) == twice.ladder(market).levels(0, side, 99)
+            assert one.levels(0, side, 99) == two.levels(0, side, 99)
     assert twice.counters["duplicates"] > 2_000
     assert once.take_trades() == twice.take_trades()
 
@@ -138,7 +139,8 @@ def test_every_market_frame_decodes(shared_data: Path) -> None:
     for path in (shared_data / "ws/polymarket/jonahgrigoryan").glob("*clob.jsonl.gz"):
         lines = gzip.decompress(path.read_bytes()).splitlines()
         frames += [json.loads(line)["payload"].encode() for line in lines]
-    frames += [path.read_bytes() for path in (shared_data / "ws/polymarket/nautilus").glob("*.json")]
+    singles = shared_data / "ws/polymarket/nautilus"
+    frames += [path.read_bytes() for path in singles.glob("*.json")]
     # What has no event_type is no frame of this socket: replies of REST, the settlement feed.
     frames = [frame for frame in frames if b'"event_type"' in frame]
     for frame in frames:
@@ -183,7 +185,7 @@ def test_small_spot_captures_decode(shared_data: Path) -> None:
 def test_a_recorded_book_gives_the_touch_of_its_row(shared_data: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     path = shared_data / "recordings/cronos-5m-depth/btc_5m_depth5_2026-04-13.parquet"
-    wanted = ["slug", "exch_ms", "asset12", "bid1", "bsz1", "ask1", "asz1", "bid_total", "ask_total"]
+    wanted = ["exch_ms", "asset12", "bid1", "bsz1", "ask1", "asz1", "bid_total", "ask_total"]
     table = parquet.read_table(path, columns=wanted, filters=[("slug", "==", WINDOW)])
     rows: dict[tuple[int, str], list[dict[str, float | None]]] = {}
     for row in table.to_pylist():

@@ -14,7 +14,7 @@ def decode(frame: bytes, micros: bool = False) -> tuple[Any, ...]:
     tree = load(frame)
     if not isinstance(tree, Pairs):
         raise OracleFault("type")
-    if "data" not in tree.keys():
+    if "data" not in tree.names():
         return message(tree, micros)
     inner = tree.only("data")
     return message(inner, micros) if isinstance(inner, Pairs) else ("IGNORED", "")
@@ -22,7 +22,7 @@ def decode(frame: bytes, micros: bool = False) -> tuple[Any, ...]:
 
 def message(item: Pairs, micros: bool) -> tuple[Any, ...]:
     """Returns what the inner object says."""
-    names = item.keys()
+    names = item.names()
     if "e" not in names:
         if names & {"u", "B", "A"}:
             return quote(item)
@@ -127,8 +127,8 @@ def answer(item: Pairs) -> tuple[Any, ...]:
     told = LONE.sub("\ufffd", value) if isinstance(value, str) else ""
     if isinstance(value, Constant):
         told = ""
-    if item.keys() & {"code", "error"}:
+    if item.names() & {"code", "error"}:
         return ("ERROR", told)
-    if "result" not in item.keys():
+    if "result" not in item.names():
         raise OracleFault("missing")
     return ("RESULT", told)

@@ -77,9 +77,7 @@ def book(
         "asset_id": token,
         "timestamp": str(stamp),
         "hash": hash_,
-        "bids": [
-            {"price": decimal(p, 4), "size": decimal(s, 6)} for p, s in sorted(bids.items())
-        ],
+        "bids": [{"price": decimal(p, 4), "size": decimal(s, 6)} for p, s in sorted(bids.items())],
         "asks": [
             {"price": decimal(p, 4), "size": decimal(s, 6)}
             for p, s in sorted(asks.items(), reverse=True)
@@ -151,7 +149,7 @@ def new_market() -> dict[str, Any]:
     return {
         "event_type": "new_market",
         "id": "2105950",
-        "question": "Up or Down \u2013 a question with \"quotes\"",
+        "question": 'Up or Down \u2013 a question with "quotes"',
         "market": MARKET,
         "slug": "bnb-updown-15m-1777471200",
         "assets_ids": [OTHER],
@@ -167,7 +165,7 @@ def every_event() -> list[bytes]:
     """Returns one frame of each type, and an array of several."""
     events = [
         price_change("BUY", 8600, 362_170_000, (8600, 8700), hash_="7f"),
-        book({100: 12_902_690_000, 8600: 5}, {8700: 1_000_000, 9900: 7}, hash_="x", tick_size="0.01"),
+        book({100: 12_902_690_000, 8600: 5}, {8700: 10**6, 9900: 7}, hash_="x", tick_size="0.01"),
         trade(8700, 13_793_100),
         tick_change("0.001"),
         best("0.86", "0.87"),

@@ -43,13 +43,13 @@ class Pairs(list[tuple[str, object]]):
 
     def optional(self, key: str) -> object:
         """Returns the value of a key, None where it is absent, null or empty text."""
-        if key not in self.keys():
+        if key not in self.names():
             return None
         value = self.only(key)
         return None if value == "" else value
 
-    def keys(self) -> set[str]:
-        """Returns the names."""
+    def names(self) -> set[str]:
+        """Returns the names of the keys."""
         return {name for name, _ in self}
 
 

@@ -1,4 +1,4 @@
-"""Pure-Python twin of the ladder: every price of the grid holds a size and a stamp, no shortcuts."""
+"""Pure-Python twin of the ladder: every price of the grid holds a size and a stamp."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class DictLadder:
     def __init__(self, tick_e4: int = 100) -> None:
         self.tick_e4 = tick_e4
         self.grid = range(tick_e4, 10_000, tick_e4)
-        self.cells = [{price: (0, -1) for price in self.grid} for _ in range(2)]
+        self.cells = [dict.fromkeys(self.grid, (0, -1)) for _ in range(2)]
         self.synced = False
         self.desynced = False
 

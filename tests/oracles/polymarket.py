@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tests.oracles.json_frames import STAMP_MOST_MS, OracleFault, Pairs, fixed, hash_text, load, text
+from tests.oracles.json_frames import (
+    STAMP_MOST_MS,
+    OracleFault,
+    Pairs,
+    fixed,
+    hash_text,
+    load,
+    text,
+)
 
 LEVEL, BEGIN, BOOK, END, TRADE, TICK, TOP, RESOLVED, NEW = range(1, 10)
 PRICE_MOST, SIZE_MOST, FEE_MOST = 10_000, 10**15, 100_000
@@ -138,7 +146,8 @@ class Oracle:
             for entry in self._objects(item.only(key)):
                 size_e6 = fixed(entry.only("size"), 6, SIZE_MOST)
                 price_e4 = price(entry.only("price"))
-                rows.append(replace(plain, kind=BOOK, side=side, price_e4=price_e4, size_e6=size_e6))
+                level = replace(plain, kind=BOOK, side=side, price_e4=price_e4)
+                rows.append(replace(level, size_e6=size_e6))
         rows.append(replace(plain, kind=END))
         return [placed for row in rows for placed in self._place(item.only("asset_id"), row)]
 
@@ -170,9 +179,7 @@ class Oracle:
         return self._place(item.only("asset_id"), row)
 
     def _resolved(self, item: Pairs) -> list[Row]:
-        return self._place(
-            item.only("winning_asset_id"), Row(RESOLVED, stamp_ms=self._stamp(item))
-        )
+        return self._place(item.only("winning_asset_id"), Row(RESOLVED, stamp_ms=self._stamp(item)))
 
     @staticmethod
     def _objects(value: object) -> list[Pairs]:

@@ -78,7 +78,7 @@ def test_ladder_is_the_dictionary(
 def story(rng: random.Random, length: int) -> list[dict[str, object]]:
     """Returns a true book's life: changes with their own touch, and its checkpoints."""
     book = [{4900 - 100 * k: 10**6 for k in range(5)}, {5000 + 100 * k: 10**6 for k in range(5)}]
-    events: list[dict[str, object]] = [made.book(*book, stamp=1_000, hash_="s0")]
+    events: list[dict[str, object]] = [made.book(book[0], book[1], stamp=1_000, hash_="s0")]
     for number in range(length):
         stamp = 1_001 + number
         side = rng.randrange(2)
@@ -97,8 +97,8 @@ def story(rng: random.Random, length: int) -> list[dict[str, object]]:
         )
         if rng.random() < 0.1:
             token = rng.choice((made.UP, made.DOWN))
-            view = book if token == made.UP else mirrored(book)
-            events.append(made.book(*view, token, stamp, f"b{number}"))
+            bids, asks = book if token == made.UP else mirrored(book)
+            events.append(made.book(bids, asks, token, stamp, f"b{number}"))
     return events
 
 

@@ -100,11 +100,13 @@ def test_ignored_types_are_counted_by_name(decoder: BinanceDecoder) -> None:
     [
         (QUOTE, "b", "NaN", "number"), (QUOTE, "b", "1e3", "number"), (QUOTE, "b", None, "type"),
         (QUOTE, "b", "1.000000001", "scale"), (QUOTE, "B", "-1", "range"), (QUOTE, "A", [], "type"),
-        (QUOTE, "a", "1000000000.1", "range"), (QUOTE, "u", -1, "range"), (QUOTE, "u", 1.5, "scale"),
+        (QUOTE, "a", "1000000000.1", "range"), (QUOTE, "u", -1, "range"),
+        (QUOTE, "u", 1.5, "scale"),
         (QUOTE, "s", 5, "type"), (QUOTE, "u", 10**30, "range"), (TRADE, "m", "true", "type"),
         (TRADE, "m", 1, "type"), (TRADE, "T", 10**14, "range"), (TRADE, "p", "", "number"),
         (TRADE, "e", 5, "type"), (DEPTH, "b", {}, "type"), (DEPTH, "b", [["1"]], "type"),
-        (DEPTH, "a", [["1", "2", "3"]], "type"), (DEPTH, "a", [1], "type"), (DEPTH, "a", "1", "type"),
+        (DEPTH, "a", [["1", "2", "3"]], "type"), (DEPTH, "a", [1], "type"),
+        (DEPTH, "a", "1", "type"),
         (DEPTH, "a", [["1", "x"]], "number"), (AGG, "a", "1.5", "scale"),
     ],
 )  # fmt: skip
@@ -129,7 +131,8 @@ def test_needed_keys_come_exactly_once(decoder: BinanceDecoder, event: dict[str,
 
 
 @pytest.mark.parametrize(
-    "frame", [b"", b"{", b"[]", b"3", b"<html>", b'{"u":1', b'{"stream":"x","data":{"u":1}', b"\xff"]
+    "frame",
+    [b"", b"{", b"[]", b"3", b"<html>", b'{"u":1', b'{"stream":"x","data":{"u":1}', b"\xff"],
 )
 def test_garbage_is_a_fault(decoder: BinanceDecoder, frame: bytes) -> None:
     with pytest.raises(FrameFault):

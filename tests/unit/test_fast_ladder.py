@@ -10,7 +10,9 @@ UP, DOWN, BUY, SELL = 0, 1, 0, 1
 SHARE = 10**6
 
 
-def book(ladder: Ladder, stamp_ms: int, levels: list[tuple[int, int, int]], outcome: int = UP) -> bool:
+def book(
+    ladder: Ladder, stamp_ms: int, levels: list[tuple[int, int, int]], outcome: int = UP
+) -> bool:
     """Applies a checkpoint and says whether anything changed."""
     ladder.begin_book(outcome, stamp_ms)
     for level in levels:
@@ -156,7 +158,8 @@ def test_arguments_outside_their_range_are_refused() -> None:
             Ladder(tick_e4)
         with pytest.raises(ValueError):
             ladder.set_tick(tick_e4)
-    for outcome, side, size, stamp in ((2, 0, 1, 1), (0, -1, 1, 1), (0, 0, -1, 1), (0, 0, 10**15 + 1, 1), (0, 0, 1, -1)):  # fmt: skip
+    bad = [(2, 0, 1, 1), (0, -1, 1, 1), (0, 0, -1, 1), (0, 0, 10**15 + 1, 1), (0, 0, 1, -1)]
+    for outcome, side, size, stamp in bad:
         with pytest.raises(ValueError):
             ladder.apply_level(outcome, side, 5000, size, stamp)
     with pytest.raises(ValueError):

@@ -205,9 +205,7 @@ def test_an_older_source_does_not_restore_the_old_tick() -> None:
 
 def test_a_snapshot_may_bring_the_new_tick_itself() -> None:
     bench = Bench()
-    flags = bench.give(
-        made.book({9655: SHARE}, {9750: SHARE}, stamp=STAMP + 9, tick_size="0.0005")
-    )
+    flags = bench.give(made.book({9655: SHARE}, {9750: SHARE}, stamp=STAMP + 9, tick_size="0.0005"))
     assert flags & kernel.DESYNC  # 0.0005 is no tick we know
     bench.router.resync(MARKET)
     flags = bench.give(made.book({9650: 7}, {9750: 8}, stamp=STAMP + 10, tick_size="0.001"))

@@ -15,6 +15,7 @@ from dailyarb.sim.types import NS_PER_MS, Reply, Request
 _INTERVAL_MS = {
     "1s": 1_000, "1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000,
 }  # fmt: skip
+_ILLEGAL = b'{"code":-1100,"msg":"Illegal characters found in a parameter."}'
 
 
 class BinanceRest:
@@ -56,10 +57,12 @@ class BinanceRest:
             return _invalid_symbol(now_ns)
         if step_ms is None:
             return Reply(now_ns, 400, b'{"code":-1120,"msg":"Invalid interval."}')
-        limit = min(1000, int(request.first("limit", "500")))
         now_ms = now_ns // NS_PER_MS
-        start = request.first("startTime")
-        end_ms = int(request.first("endTime", str(now_ms)))
+        start, end = request.first("startTime"), request.first("endTime", str(now_ms))
+        count = request.first("limit", "500")
+        if not (count.isdigit() and end.isdigit() and (start.isdigit() or not start)):
+            return Reply(now_ns, 400, _ILLEGAL)
+        limit, end_ms = min(1000, int(count)), int(end)
         open_ms = -(-int(start) // step_ms) * step_ms if start else now_ms - now_ms % step_ms
         if not start:
             open_ms -= (limit - 1) * step_ms
@@ -84,7 +87,10 @@ class BinanceRest:
         book = self._book(request)
         if book is None:
             return _invalid_symbol(now_ns)
-        bids, asks = book.levels(min(5000, int(request.first("limit", "100"))))
+        count = request.first("limit", "100")
+        if not count.isdigit():
+            return Reply(now_ns, 400, _ILLEGAL)
+        bids, asks = book.levels(min(5000, int(count)))
         text = (
             f'{{"lastUpdateId":{book.update_id},"bids":{levels_json(bids)},'
             f'"asks":{levels_json(asks)}}}'

@@ -180,18 +180,28 @@ def order_signer(order: Order, signature: str, contract: str = EXCHANGE_V2) -> s
         raise SignatureError("signature is not hex") from error
     if order.signature_type != 3:
         return recover(order_digest(order, contract), raw)
-    separator = domain_separator("Polymarket CTF Exchange", "2", contract)
-    contents = order_hash(order)
-    kind = ORDER_TYPE.encode()
-    tail = separator + contents + kind + len(kind).to_bytes(2, "big")
+    digest, tail = wrapped(order, contract)
     if len(raw) != _WRAPPED_BYTES or raw[65:] != tail:
         raise SignatureError("wrapped signature does not match the order")
+    return recover(digest, raw[:65])
+
+
+def wrapped(order: Order, contract: str = EXCHANGE_V2) -> tuple[bytes, bytes]:
+    """Returns what a deposit wallet's owner signs, and what follows those 65 bytes on the wire."""
+    separator = domain_separator("Polymarket CTF Exchange", "2", contract)
+    contents = order_hash(order)
     words = (
-        contents, keccak256(b"DepositWallet"), keccak256(b"1"), _word(CHAIN_ID),
-        _address(order.signer), _word(0),
-    )  # fmt: skip
-    wrapped = keccak256(_type_hash(_WRAP_TYPE) + b"".join(words))
-    return recover(keccak256(b"\x19\x01" + separator + wrapped), raw[:65])
+        contents,
+        keccak256(b"DepositWallet"),
+        keccak256(b"1"),
+        _word(CHAIN_ID),
+        _address(order.signer),
+        _word(0),
+    )
+    struct = keccak256(_type_hash(_WRAP_TYPE) + b"".join(words))
+    kind = ORDER_TYPE.encode()
+    tail = separator + contents + kind + len(kind).to_bytes(2, "big")
+    return keccak256(b"\x19\x01" + separator + struct), tail
 
 
 def auth_signer(address: str, timestamp: str, nonce: int, signature: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dailyarb._fast.ladder import Ladder
 from dailyarb._fast.router import DESYNC, NEW_MARKET, RESOLVED, TICK, TRADE, BookRouter
 from dailyarb._fast.spot import QUOTE, SpotRouter
 from dailyarb._fast.spot import TRADE as SPOT_TRADE
@@ -27,7 +28,7 @@ _OUTCOMES = (Outcome.UP, Outcome.DOWN)
 _SIDES = (Side.BUY, Side.SELL)
 
 Emit = Callable[[Event], None]
-LayBook = Callable[[int, object, BookState, int], None]
+LayBook = Callable[[int, Ladder, BookState, int], None]
 
 
 class MarketBursts:

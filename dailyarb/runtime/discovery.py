@@ -95,6 +95,11 @@ class Discovery:
         found.spec = found.spec or spec
         self._learn(spec)
 
+    def play(self, windows: Sequence[catalog.Wanted]) -> None:
+        """Follows exactly these windows: those of a recording are not on today's grid."""
+        self._lines = []
+        self._tracked.update({want.slug: Tracked(want) for want in windows})
+
     def rare(self, frames: Sequence[bytes]) -> int:
         """Takes new_market and market_resolved frames; returns how many were damaged."""
         damaged = 0

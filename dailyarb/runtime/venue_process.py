@@ -1,0 +1,86 @@
+"""The venues' process as the engine sees it: what to start, and what its greeting says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import msgspec
+
+from dailyarb.core.domain.settings import Settings, VenueKind
+from dailyarb.venues import endpoints
+from dailyarb.venues.endpoints import Endpoints
+from dailyarb.venues.polymarket.catalog import Wanted
+
+EMBEDDED, REPLAY = "dailyarb.sim.embedded", "dailyarb.sim.replay"
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Is a throw-away identity that a venues process announced; never logged."""
+
+    private_key: str
+    address: str
+    deposit_wallet: str
+    api_key: str
+    secret: str
+    passphrase: str
+
+    def __repr__(self) -> str:
+        return "Keys(***)"
+
+
+class Greeting(msgspec.Struct, frozen=True):
+    """Is what a venues process said when it was ready.
+
+    source names what stands behind the numbers; meaningless says why signals mean nothing there,
+    or ""; world names this life of the process; control is its control endpoint.
+    """
+
+    endpoints: Endpoints
+    keys: Keys
+    source: str
+    meaningless: str
+    world: str
+    control: str
+    windows: tuple[Wanted, ...] = ()
+
+
+def venue_argv(settings: Settings) -> list[str]:
+    """Returns the program and words that start the configured venues."""
+    venues = settings.venues
+    common = [
+        "--seed", str(venues.seed),
+        "--start-cash-usd", str(round(venues.start_cash_usd)),
+    ]  # fmt: skip
+    if venues.kind is VenueKind.REPLAY:
+        what = ["--path", venues.replay_path, "--speed", str(venues.replay_speed)]
+        return [sys.executable, "-m", REPLAY, *common, *what]
+    labels = dict.fromkeys(w for asset in settings.assets.values() for w in asset.windows)
+    what = [
+        "--assets", ",".join(settings.assets),
+        "--windows", ",".join(labels),
+        "--rate-scale", str(venues.rate_scale),
+    ]  # fmt: skip
+    return [sys.executable, "-m", EMBEDDED, *common, *what]
+
+
+def read_greeting(body: dict[str, Any], settings: Settings) -> Greeting:
+    """Returns a venues process's greeting, checked.
+
+    Raises:
+        ConfigError: an address is missing.
+        msgspec.ValidationError: the credentials are malformed.
+    """
+    where = body["endpoints"]
+    replay = body.get("replay", {})
+    venues = settings.venues
+    return Greeting(
+        endpoints=endpoints.parse(json.dumps(where)),
+        keys=msgspec.convert(body["credentials"], Keys),
+        source=replay.get("describe") or f"embedded venues, seed {venues.seed}",
+        meaningless="; ".join(replay.get("meaningless", ())),
+        world=f"{venues.kind.value}:{body['pid']}:{venues.seed}",
+        control=where.get("control_http", ""),
+        windows=tuple(msgspec.convert(row, Wanted) for row in replay.get("windows", ())),
+    )

@@ -1,0 +1,379 @@
+"""A recording through the engine in memory: the same object, the same decoders, virtual time.
+
+Frames go through the routers the live listeners use, bursts become the events the live feed makes,
+and commands meet the fill model. Nothing sleeps, nothing opens a socket; both clocks of the engine
+read the recorded time. The same recording, settings and seed give the same commands (I14).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from dailyarb._fast.spot import SpotRouter
+from dailyarb.core.domain import commands as cmd
+from dailyarb.core.domain.clock import Instant
+from dailyarb.core.domain.errors import InvariantBroken
+from dailyarb.core.domain.events import (
+    ClockOffset,
+    Event,
+    FeedState,
+    FeedStatus,
+    MarketListed,
+    ReferenceMoved,
+    Resolved,
+    SettlementPrice,
+    Tick,
+    TopChanged,
+    Traded,
+)
+from dailyarb.core.domain.ids import FeedId
+from dailyarb.core.domain.market import (
+    FeeSchedule,
+    Grid,
+    MarketSpec,
+    Outcome,
+    Settlement,
+    SettlementKind,
+    Side,
+    Window,
+)
+from dailyarb.core.domain.rung import Evidence, Mode
+from dailyarb.core.domain.settings import Settings, usd_e6
+from dailyarb.core.domain.units import MS, SECOND
+from dailyarb.core.engine.engine import Engine
+from dailyarb.core.engine.state import Birth
+from dailyarb.runtime.bursts import MarketBursts, SpotBursts
+from dailyarb.runtime.replay_orders import ReplayOrders
+from dailyarb.sim.fills_types import FillSettings
+from dailyarb.sim.recordings import Channel, Source, open_path
+from dailyarb.sim.replay_markets import ReplayMarket, doubts, read_markets
+from dailyarb.sim.replay_spot import StandIn
+from dailyarb.sim.replay_time import Play, Played
+from dailyarb.venues.polymarket.signer import Signer
+
+FEE_RATE_E6 = 70_000
+RESOLVE_NS = 5 * SECOND
+_LATE_NS = 1_300 * MS  # how far the settling feed runs behind
+_HISTORY_S = 120
+_IDLE_TICKS_MAX = 1_000
+_DECIDED_E4 = 9_000
+_KEY = hashlib.sha256(b"dailyarb replay").digest()
+
+
+class Outlay(msgspec.Struct, frozen=True):
+    """Is what may be chosen about a replay in memory.
+
+    burst_ns groups frames whose play times fall into the same slice, as one read of a socket would.
+    """
+
+    seed: int = 1
+    fills: FillSettings = FillSettings()
+    strategies: tuple[str, ...] = ()
+    burst_ns: int = MS
+
+
+class Outcomes(msgspec.Struct, frozen=True):
+    """Is what came of a replay. digest is over every command; evidence is REPLAY."""
+
+    frames: int
+    bursts: int
+    seconds: float
+    faults: dict[str, int]
+    events: dict[str, int]
+    commands: dict[str, int]
+    fills: int
+    cash_e6: int
+    digest: str
+    meaningless: tuple[str, ...]
+    summary: dict[str, object]
+
+
+class Rehearsal:
+    """Drives one engine over one PATH.
+
+    Args:
+        settings: limits and parameters.
+        path: as for `sim.recordings.open_path`.
+        outlay: seed, fill model, strategies; None takes the defaults.
+
+    Raises:
+        RecordingError: a recording cannot be read or does not say what its markets are.
+    """
+
+    def __init__(self, settings: Settings, path: str, outlay: Outlay | None = None) -> None:
+        outlay = outlay or Outlay()
+        tracks = open_path(path)
+        begin_ns = next(tracks[0][0].frames()).at_ns
+        self.play = Play(tracks, begin_ns)
+        files = zip(self.play.recordings, self.play.clocks, strict=True)
+        markets = [
+            market
+            for number, (recording, clock) in enumerate(files)
+            for market in read_markets(recording, number, clock)
+        ]
+        self.specs = [spec_of(market) for market in markets]
+        recordings = self.play.recordings
+        spot = any(recording.source is Source.COMBINED for recording in recordings)
+        self.meaningless = tuple(doubts(recordings, self.play.clocks, spot))
+        self.now_ns = begin_ns
+        self._outlay = outlay
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+        self._events: Counter[str] = Counter()
+        self._commands: Counter[str] = Counter()
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._frames = self._bursts = 0
+        self._over = False
+        self._stand_in: dict[str, StandIn] = {}
+        self._seen_ns = {FeedId.POLYMARKET: 0, FeedId.BINANCE: 0}
+        self.engine = Engine(settings, self._birth(outlay), (), self._now())
+        self.orders = ReplayOrders(
+            self._book,
+            outlay.fills,
+            random.Random(outlay.seed),
+            usd_e6(settings.venues.start_cash_usd),
+            self._later,
+        )
+        self._signer = Signer(_KEY)
+        assets = {name: asset.binance_symbol for name, asset in settings.assets.items()}
+        self.spot = SpotRouter()
+        self._market_bursts = MarketBursts(self.engine.books, self._emit, _ignore)
+        self._spot_bursts = SpotBursts(self.spot, assets, self._emit)
+        self._act: dict[type[cmd.Deed], Callable[[Any], None]] = {
+            cmd.Sign: self._sign,
+            cmd.Submit: lambda c: self.orders.submit(c, self.now_ns),
+            cmd.Cancel: lambda c: self.orders.cancel(c.order_ids, self.now_ns),
+            cmd.CancelAll: lambda c: self.orders.cancel_all(c, self.now_ns),
+            cmd.QueryOrder: lambda c: self.orders.ask_order(c, self.now_ns),
+            cmd.QueryAccount: lambda c: self.orders.ask_account(c, self.now_ns),
+            cmd.QueryBook: lambda c: self.orders.ask_book(c, self.now_ns),
+            cmd.Exit: self._exit,
+        }
+
+    def run(self, frames: Iterable[Played] | None = None) -> Outcomes:
+        """Plays every frame and returns what came of it.
+
+        Args:
+            frames: already read frames of this play, for measurements; None reads the files.
+        """
+        begin_ns = self.now_ns
+        self.begin()
+        slice_ns = max(1, self._outlay.burst_ns)
+        source = self.play.frames() if frames is None else frames
+        for _, burst in groupby(source, key=lambda played: played.at_ns // slice_ns):
+            if self._over:
+                break
+            self.burst(list(burst))
+        self._until(self.now_ns + RESOLVE_NS + SECOND)
+        faults = Counter(self.engine.books.router.faults)
+        faults.update(self.spot.faults)
+        return Outcomes(
+            frames=self._frames,
+            bursts=self._bursts,
+            seconds=(self.now_ns - begin_ns) / SECOND,
+            faults=dict(faults),
+            events=dict(self._events),
+            commands=dict(self._commands),
+            fills=self.orders.fills,
+            cash_e6=self.orders.cash_e6,
+            digest=self._hash.hexdigest(),
+            meaningless=self.meaningless,
+            summary=self.engine.summary(self._now()),
+        )
+
+    def begin(self) -> None:
+        """Starts the engine and lists the recorded windows."""
+        self._obey(self.engine.start(self._now()))
+        self._feed(ClockOffset(0.0, 1.0))
+        for spec in self.specs:
+            self.orders.list_market(spec)
+            self._feed(MarketListed(spec))
+            self._plan(spec.end_ns + RESOLVE_NS, partial(self._resolve, spec.market_id))
+        self._second()
+
+    def burst(self, frames: list[Played]) -> None:
+        """Applies the frames of one slice, then tells the engine once."""
+        self._until(frames[0].at_ns)
+        router, spot = self.engine.books.router, self.spot
+        market_flags = spot_flags = 0
+        for played in frames:
+            if played.channel is Channel.POLYMARKET:
+                market_flags |= router.on_frame(played.payload, played.at_ns)
+            elif played.channel is Channel.BINANCE:
+                spot_flags |= spot.on_frame(played.payload, played.at_ns)
+        self._frames += len(frames)
+        self._bursts += 1
+        self.now_ns = max(self.now_ns, frames[-1].at_ns)
+        if market_flags:
+            self._seen_ns[FeedId.POLYMARKET] = self.now_ns
+            self._market_bursts.on_burst(self.now_ns)
+        if spot_flags:
+            self._seen_ns[FeedId.BINANCE] = self.now_ns
+            self._spot_bursts.on_burst(self.now_ns)
+
+    # ---- time
+
+    def _now(self) -> Instant:
+        return Instant(self.now_ns, self.now_ns)
+
+    def _plan(self, at_ns: int, action: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._heap, (at_ns, self._count, action))
+
+    def _later(self, at_ns: int, event: Event) -> None:
+        self._plan(at_ns, partial(self._feed, event))
+
+    def _until(self, until_ns: int) -> None:
+        """Lets pass what is due by an instant: planned events, the engine's deadlines, fills."""
+        idle = 0
+        while not self._over:
+            deadline = self.engine.next_deadline()
+            dues = [
+                deadline if deadline is not None else until_ns + 1,
+                self._heap[0][0] if self._heap else until_ns + 1,
+                due if (due := self.orders.model.next_due_ns()) is not None else until_ns + 1,
+            ]
+            due_ns = min(dues)
+            if due_ns > until_ns:
+                break
+            idle = idle + 1 if due_ns <= self.now_ns else 0
+            if idle > _IDLE_TICKS_MAX:
+                raise InvariantBroken("the engine asks for one instant again and again")
+            self.now_ns = max(self.now_ns, due_ns)
+            if dues[2] == due_ns:
+                self.orders.advance(self.now_ns)
+            elif dues[1] == due_ns:
+                heapq.heappop(self._heap)[2]()
+            else:
+                self._feed(Tick())
+        self.now_ns = max(self.now_ns, until_ns)
+
+    def _second(self) -> None:
+        """Reports the feeds' health and the settling feed, once a second."""
+        now_ns = self.now_ns
+        for feed, seen_ns in self._seen_ns.items():
+            age_ms = (now_ns - seen_ns) // MS if seen_ns else 0
+            status = FeedStatus.FRESH if seen_ns else FeedStatus.CONNECTING
+            self._feed(FeedState(feed, status, 1, 1, age_ms, 0.0))
+        for asset in self._stand_in:
+            self._feed(self._price(asset, (now_ns - _LATE_NS) // SECOND))
+        self._plan(now_ns + SECOND, self._second)
+
+    def _price(self, asset: str, second: int) -> SettlementPrice:
+        value_e18 = self._stand_in[asset].twap_e18(second)
+        return SettlementPrice(asset, value_e18, second * 1_000, self.now_ns, 60)
+
+    def _resolve(self, market_id: str) -> None:
+        """Resolves a window by where its recorded book stood, if that tells."""
+        book = self.engine.books.by_market.get(market_id)
+        if book is None or not book.ladder.synced:
+            return
+        bid_e4, _, ask_e4, _ = book.ladder.top(0)
+        mid_e4 = (bid_e4 + ask_e4) // 2
+        if 10_000 - _DECIDED_E4 < mid_e4 < _DECIDED_E4:
+            return
+        winner = Outcome.UP if mid_e4 >= _DECIDED_E4 else Outcome.DOWN
+        self.orders.settle(book.spec, winner, self.now_ns)
+        self._feed(Resolved(market_id, 10_000 if winner is Outcome.UP else 0))
+
+    # ---- events and commands
+
+    def _emit(self, event: Event) -> None:
+        """Takes an event of a burst: the world's orders see it before the engine does."""
+        if isinstance(event, TopChanged):
+            self.orders.model.on_book(event.market_id, self.now_ns)
+            self.orders.advance(self.now_ns)
+        elif isinstance(event, Traded):
+            outcome = 0 if event.outcome is Outcome.UP else 1
+            side = 0 if event.side is Side.BUY else 1
+            self.orders.model.on_trade(
+                event.market_id, outcome, side, event.price_e4, event.size_e6, self.now_ns
+            )
+            self.orders.advance(self.now_ns)
+        self._feed(event)
+
+    def _feed(self, event: Event) -> None:
+        self._events[type(event).__name__] += 1
+        if isinstance(event, ReferenceMoved):
+            self._observe(event)
+        self._obey(self.engine.on_event(event, self._now()))
+
+    def _observe(self, event: ReferenceMoved) -> None:
+        """Keeps the stand-in of the settling feed on the recorded middle.
+
+        A new one tells its last two minutes at once, as the venue's feed does on subscription.
+        """
+        mid_e8 = (event.bid_e8 + event.ask_e8) // 2
+        if event.asset not in self._stand_in:
+            self._stand_in[event.asset] = StandIn(self.play.begin_ns, mid_e8)
+            last = (self.now_ns - _LATE_NS) // SECOND
+            for second in range(last - _HISTORY_S, last):
+                self._later(self.now_ns, self._price(event.asset, second))
+        self._stand_in[event.asset].observe(mid_e8, self.now_ns)
+
+    def _obey(self, commands: list[cmd.Command]) -> None:
+        for command in commands:
+            self._commands[type(command).__name__] += 1
+            if not isinstance(command, cmd.Note):
+                self._hash.update(msgspec.msgpack.encode(command))
+            act = self._act.get(type(command))
+            if act is not None:
+                act(command)
+
+    def _sign(self, command: cmd.Sign) -> None:
+        signed = self._signer.sign(command.draft)
+        self.orders.signed(signed.order_id, command.draft)
+        self._feed(msgspec.structs.replace(signed, sign_ns=0))
+
+    def _exit(self, command: cmd.Exit) -> None:
+        del command
+        self._over = True
+
+    def _book(self, market_id: str) -> Any:
+        book = self.engine.books.by_market.get(market_id)
+        return book.ladder if book is not None else None
+
+    def _birth(self, outlay: Outlay) -> Birth:
+        names = " + ".join(recording.path.name for recording in self.play.recordings)
+        return Birth(
+            run=f"replay-{outlay.seed}",
+            version="replay",
+            mode=Mode.REPLAY,
+            evidence=Evidence.REPLAY,
+            config_hash="",
+            salt_base=outlay.seed << 20,
+            source=names,
+            meaningless="; ".join(self.meaningless),
+            strategies=outlay.strategies,
+        )
+
+
+def spec_of(market: ReplayMarket) -> MarketSpec:
+    """Returns a recorded window as the engine knows windows; nothing is refused about it."""
+    return MarketSpec(
+        market_id=market.market_id,
+        slug=market.slug,
+        asset=market.asset,
+        window=Window(market.label),
+        start_ns=market.start_ns,
+        end_ns=market.end_ns,
+        up_token=market.up_token,
+        down_token=market.down_token,
+        grid=Grid(tick_e4=market.tick_e4),
+        fees=FeeSchedule(rate_e6=FEE_RATE_E6),
+        settlement=Settlement(SettlementKind.TWAP, 60),
+    )
+
+
+def _ignore(frame: bytes) -> None:
+    """Takes the rare frames of other markets, which a replay has no use for."""
+    del frame

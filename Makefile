@@ -35,8 +35,8 @@ $(VENV)/bin/python:
 
 $(INSTALLED): pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q 'setuptools>=77' 'cython==3.3.*' 'pysimdjson==7.0.2' 'picows==2.3.1'
-	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,uvloop]'
-	@touch $@ $(BUILT)
+	DAILYARB_LINK_ONLY=1 $(BIN)/python -m pip install -q --no-build-isolation -e '.[test,uvloop]'
+	@touch $@
 
 $(BUILT): $(NATIVE) $(INSTALLED)
 	$(BIN)/python setup.py -q build_ext --inplace

@@ -11,6 +11,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+# `make` sets this: it installs first and compiles in place after, so as not to compile twice.
+LINK_ONLY = os.environ.get("DAILYARB_LINK_ONLY") == "1"
 # `make sanitize` sets this to build with address and undefined-behaviour checks.
 SANITIZE = os.environ.get("DAILYARB_SANITIZE") == "1"
 CHECKS = ["-fsanitize=address,undefined"]
@@ -64,7 +66,9 @@ class ShipData(build_py):
 setup(
     cmdclass={"build_py": ShipData},
     options={"build_ext": {"parallel": os.cpu_count()}},
-    ext_modules=cythonize(
+    ext_modules=[]
+    if LINK_ONLY
+    else cythonize(
         [extension(path) for path in sorted((ROOT / "dailyarb").rglob("*.pyx"))],
         compiler_directives={"language_level": "3"},
     ),

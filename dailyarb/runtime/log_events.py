@@ -86,6 +86,7 @@ CATALOGUE: tuple[tuple[str, str], ...] = (
     # keeper
     ("keeper.started", "the keeper watches this instance"),
     ("keeper.ended", "the keeper leaves"),
+    ("keeper.troubled", "the keeper could not read board or journal, or keep its place"),
     ("engine.lost", "the engine gives no sign of life"),
     ("engine.back", "the engine gives signs of life again"),
     ("alert.raised", "an alert was raised"),

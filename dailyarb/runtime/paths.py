@@ -129,7 +129,7 @@ class InstanceLock:
         text = json.dumps({"pid": os.getpid(), "run": run, "instance": places.instance})
         try:
             for what, path in wanted:
-                self._held.append(_take(what, path, text))
+                self._held.append(take_lock(what, path, text))
         except DailyarbError:
             self.release()
             raise
@@ -163,7 +163,18 @@ def holder_of(path: Path) -> dict[str, object] | None:
         os.close(handle)
 
 
-def _take(what: str, path: Path, text: str) -> int:
+def take_lock(what: str, path: Path, text: str = "") -> int:
+    """Locks a file and returns its handle; closing the handle gives the lock back.
+
+    Args:
+        what: what the file stands for, in the words of the refusal.
+        path: the file, created with mode 0600.
+        text: JSON object that tells others who holds it.
+
+    Raises:
+        InstanceBusy: another process holds it; the error says who.
+        PlaceError: the file cannot be opened.
+    """
     try:
         handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:

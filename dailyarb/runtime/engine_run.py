@@ -316,13 +316,13 @@ class EngineRun:
         while True:
             await asyncio.sleep(STEP_S)
             self.orders.step()
-            for feed in self.feeds:
-                feed.step()
 
     async def _gauges(self) -> None:
         self.gauges.start()
         while True:
             await asyncio.sleep(1.0)
+            for feed in self.feeds:
+                feed.second()
             self.gauges.second()
             self.gauges.collect()
             if self.board.ensure():

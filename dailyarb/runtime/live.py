@@ -217,7 +217,7 @@ class Shell:
     def _alert(self, command: cmd.Alert) -> None:
         level = "critical" if command.severity.value == "CRITICAL" else "warn"
         self.ports.voice.note(
-            level, "alert.raised", {"key": command.key, "text": command.text}
+            level, "alert.raised", {"alert": command.key, "text": command.text}
         )
 
     def _answer(self, command: cmd.Answer) -> None:

@@ -128,6 +128,15 @@ def standing_of(state: State, market_id: str) -> tuple[Standing, list[Item]]:
     return standing, items
 
 
+def matched_of(state: State, market_id: str) -> Standing:
+    """Returns a market's standing with provisional fills counted as done."""
+    books = state.ledger.markets.get(market_id)
+    if books is None or books.settled:
+        return Standing()
+    up, down = (books.positions.size_e6(o) for o in (Outcome.UP, Outcome.DOWN))
+    return Standing(books.flow_e6, up, down)
+
+
 def market_outlook(state: State, market_id: str) -> Outlook:
     """Returns the worst and best result of a market at settlement (I6)."""
     return outlook(*standing_of(state, market_id))
@@ -170,6 +179,7 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
         naked_e6=state.pairs.naked_e6(),
         held=held,
         resting=resting,
+        matched=matched_of(state, market_id),
         recovering=state.rungs.booting,
         stopping=state.rungs.stopping,
     )

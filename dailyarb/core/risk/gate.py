@@ -56,6 +56,7 @@ class Situation:
     naked_e6: int
     held: dict[Outcome, int]
     resting: list[Leg]
+    matched: Standing  # with provisional fills counted as done
     recovering: bool = False
     stopping: bool = False
 
@@ -216,9 +217,10 @@ class RiskGate:
 
     @staticmethod
     def _lowers(intent: Intent, spec: MarketSpec, seen: Situation) -> Blocked | None:
-        before = outlook(seen.standing, seen.items)
-        # A reducing order is judged as done: the items are what it competes with, not what it is.
-        after = outlook(_done(seen.standing, intent, spec), seen.items)
+        # Hedge on matched: a leg that has matched is an exposure to close, whatever the chain says
+        # later; so what is matched counts as done here, and so does the order itself.
+        before = outlook(seen.matched, [])
+        after = outlook(_done(seen.matched, intent, spec), [])
         if after.worst_e6 < before.worst_e6:
             return Blocked(Gate.RUNG, after.worst_e6 / 1e6, before.worst_e6 / 1e6)
         return None

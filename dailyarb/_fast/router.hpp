@@ -19,25 +19,43 @@ enum RouterFlag : int {
 
 // The last changes of one token, so that a redundant connection's copy is known.
 // 128 sets of four; the oldest of a set gives way.
+//
+// A level may go X, Y, X within one millisecond: its third change then looks like the first. What
+// one connection brings twice is therefore news, what another has brought as often is a copy:
+// the nth coming of a change is applied once, whoever brings it first.
 class SeenSet {
  public:
-  // Returns whether the key was there, and remembers it.
-  bool test_and_add(uint64_t key) {
-    const size_t set = (key & 127) * 4;
-    for (size_t way = 0; way < 4; ++way)
-      if (keys_[set + way] == key) return true;
+  static constexpr int SOURCES = 7;
+
+  // Returns whether the change is a copy, and remembers it. Source -1 (unknown): any is.
+  bool test_and_add(uint64_t key, int source) {
+    Entry* const set = &entries_[(key & 127) * 4];
+    for (int way = 0; way < 4; ++way) {
+      Entry& entry = set[way];
+      if (entry.key != key) continue;
+      if (source < 0 || entry.brought[source] == 255) return true;
+      if (++entry.brought[source] <= entry.applied) return true;
+      entry.applied = entry.brought[source];
+      return false;
+    }
     uint8_t& turn = turns_[key & 127];
-    keys_[set + turn] = key;
+    set[turn] = Entry{key, 1, {}};
+    if (source >= 0) set[turn].brought[source] = 1;
     turn = (turn + 1) & 3;
     return false;
   }
   void clear() {
-    keys_.fill(0);
+    entries_.fill(Entry{});
     turns_.fill(0);
   }
 
  private:
-  std::array<uint64_t, 512> keys_{};
+  struct Entry {
+    uint64_t key;
+    uint8_t applied;
+    uint8_t brought[SOURCES];
+  };
+  std::array<Entry, 512> entries_{};
   std::array<uint8_t, 128> turns_{};
 };
 
@@ -76,9 +94,10 @@ class Router {
  public:
   Router(int markets_max, int64_t settle_ns) : settle_ns_(settle_ns), markets_(markets_max) {}
 
-  // Applies the rows of one frame; returns the OR of its flags.
-  int apply(const RowBuffer& rows, int64_t recv_ns) {
+  // Applies the rows of one frame of one connection; returns the OR of its flags.
+  int apply(const RowBuffer& rows, int64_t recv_ns, int source) {
     int flags = 0;
+    source_ = source >= 0 && source < SeenSet::SOURCES ? source : -1;
     touched_.clear();
     size_t at = 0;
     while (at < rows.length) {
@@ -181,7 +200,7 @@ class Router {
                                  ? mirror_key(row.price_e4, row.side, row.size_e6)
                                  : mirror_key(10000 - row.price_e4, row.side ^ 1, row.size_e6);
       book.token_recv_ns[row.outcome] = recv_ns;
-      if (row.hash64 && book.seen[row.outcome].test_and_add(key_of(row))) {
+      if (row.hash64 && book.seen[row.outcome].test_and_add(key_of(row), source_)) {
         ++duplicates;
         continue;
       }
@@ -246,7 +265,7 @@ class Router {
     const Row& head = rows.rows[begin];
     size_t end = begin + 1;
     while (rows.rows[end].kind == ROW_BOOK_LEVEL) ++end;
-    if (head.hash64 && book.seen[head.outcome].test_and_add(key_of(head))) {
+    if (head.hash64 && book.seen[head.outcome].test_and_add(key_of(head), source_)) {
       ++duplicates;
       return end + 1;
     }
@@ -270,7 +289,7 @@ class Router {
   }
 
   void apply_trade(MarketBook& book, const Row& row) {
-    if (book.seen[row.outcome].test_and_add(key_of(row))) {
+    if (book.seen[row.outcome].test_and_add(key_of(row), source_)) {
       ++duplicates;
       return;
     }
@@ -346,6 +365,7 @@ class Router {
   }
 
   int64_t settle_ns_;
+  int source_ = -1;  // of the frame at hand
   std::vector<MarketBook> markets_;
   std::vector<int> touched_;
 };

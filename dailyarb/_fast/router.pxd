@@ -21,5 +21,7 @@ cdef class BookRouter:
     cdef int _index(self, int market) except -1
 
     # Returns the flags of the frame. `size` bytes of frame, `capacity` readable bytes; with 64
-    # to spare nothing is copied. FAULT: `last_fault` says which, no row was applied.
-    cdef int feed(self, const char* frame, size_t size, size_t capacity, int64_t recv_ns) except -1
+    # to spare nothing is copied. `source` tells redundant connections apart, 0 to 6, or -1.
+    # FAULT: `last_fault` says which, no row was applied.
+    cdef int feed(self, const char* frame, size_t size, size_t capacity, int64_t recv_ns,
+                  int source=*) except -1

@@ -50,7 +50,7 @@ cdef extern from "router.hpp" namespace "dailyarb" nogil:
 
     cppclass CRouter "dailyarb::Router":
         CRouter(int markets_max, int64_t settle_ns) except +
-        int apply(const RowBuffer& rows, int64_t recv_ns) except +
+        int apply(const RowBuffer& rows, int64_t recv_ns, int source) except +
         int expire(int64_t now_ns) except +
         void open(int market, LadderCore* ladder)
         void resync(int market)
@@ -149,7 +149,7 @@ cdef class BookRouter:
         return self.ladders[self._index(market)]
 
     cdef int feed(self, const char* frame, size_t size, size_t capacity,
-                  int64_t recv_ns) except -1:
+                  int64_t recv_ns, int source=-1) except -1:
         self.frames += 1
         cdef int fault = self.decoder.feed(frame, size, capacity, self.rows.core)
         if fault:
@@ -157,10 +157,13 @@ cdef class BookRouter:
             self.fault_counts[fault] += 1
             self.sample = frame[:min(size, <size_t>SAMPLE_BYTES_MAX)]
             return FLAG_FAULT
-        return (<CRouter*>self.core).apply(self.rows.core[0], recv_ns)
+        return (<CRouter*>self.core).apply(self.rows.core[0], recv_ns, source)
 
-    def on_frame(self, frame, int64_t recv_ns):
+    def on_frame(self, frame, int64_t recv_ns, int source=-1):
         """Applies one frame, which is only borrowed, and returns the OR of its flags.
+
+        `source` tells redundant connections apart, 0 to 6: the nth coming of a change is applied
+        once, whoever brings it first. With -1 every repetition counts as a copy.
 
         FAULT means that nothing was applied; the kind is in `faults`, the frame in
         `fault_sample`.
@@ -169,10 +172,10 @@ cdef class BookRouter:
         cdef size_t size
         if type(frame) is bytes:
             size = PyBytes_GET_SIZE(frame)
-            return self.feed(PyBytes_AS_STRING(frame), size, size, recv_ns)
+            return self.feed(PyBytes_AS_STRING(frame), size, size, recv_ns, source)
         PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE)
         try:
-            return self.feed(<const char*>view.buf, view.len, view.len, recv_ns)
+            return self.feed(<const char*>view.buf, view.len, view.len, recv_ns, source)
         finally:
             PyBuffer_Release(&view)
 

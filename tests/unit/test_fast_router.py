@@ -77,6 +77,26 @@ def test_a_redundant_copy_is_dropped_but_proves_life() -> None:
     assert bench.router.token_recv_ns(MARKET, 1) == bench.now_ms * MS
 
 
+def test_there_and_back_within_a_millisecond_is_no_copy() -> None:
+    there = made.price_change("BUY", 8600, 5 * SHARE, None, STAMP + 1, "x")
+    back = made.price_change("BUY", 8600, 6 * SHARE, None, STAMP + 1, "y")
+    sent = [pack(event) for event in (there, back, there)]
+    for order in ("000", "000111", "010101", "001011", "011100"):
+        bench = Bench()
+        left = {0: list(sent), 1: list(sent)}
+        for at, source in enumerate(map(int, order)):
+            bench.router.on_frame(left[source].pop(0), at, source)
+        assert bench.ladder.top(0)[1] == 5 * SHARE
+
+
+def test_the_nth_coming_of_a_change_is_applied_once() -> None:
+    bench = Bench()
+    trade = pack(made.trade(8700, SHARE))
+    flags = [bench.router.on_frame(trade, 1, source) for source in (0, 1, 1, 0, 0, 9, -1)]
+    news = kernel.TRADE
+    assert flags == [news, 0, news, 0, news, 0, 0]
+
+
 def test_a_book_and_its_change_share_a_hash_and_both_count() -> None:
     bench = Bench()
     bench.change("BUY", 8600, 5 * SHARE, (8600, 8700), STAMP + 1, "x")

@@ -163,5 +163,6 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
             rows.append(current)
             current = indent
         if word:
-            current = f"{current} {word}" if current.strip() else indent + word
+            lead = indent if rows else ""
+            current = f"{current} {word}" if current.strip() else lead + word
     return [*rows, current] if current.strip() else rows

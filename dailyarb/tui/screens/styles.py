@@ -79,11 +79,11 @@ KeyBar { background: $panel; }
 #d-breakers { width: 36; }
 #d-up { width: 1fr; }
 .-normal #d-up { width: 54; }
-#d-reference { width: 38; }
-.-wide #d-signals { width: 44; }
+#d-reference { width: 36; }
+.-wide #d-signals { width: 40; }
 .-normal #d-signals { width: 1fr; }
 #d-risk { width: 28; }
-#d-funnel { width: 30; }
+#d-funnel { width: 28; }
 #d-orders { width: 1fr; }
 .-normal #d-orders { width: 62; }
 .-wide #d-events { display: none; }

@@ -115,14 +115,13 @@ class Process(LinePane):
         error = f" ±{f.plain(view.clock_error_ms)}" if view.clock_error_ms is not None else ""
         offset = f"{f.signed(view.clock_offset_ms)} ms{error}"
         facts = (
-            ("CPU", f"{f.plain(lag.cpu_percent)} %"), ("memory", f"{f.plain(lag.rss_mb)} MB"),
-            ("loop lag p99", f"{f.plain(lag.p99_ms, 2)} ms"),
-            ("loop lag max", f"{f.plain(lag.max_ms, 2)} ms"),
+            ("CPU, memory", f"{f.plain(lag.cpu_percent)} %, {f.plain(lag.rss_mb)} MB"),
+            ("lag p99, max", f"{f.plain(lag.p99_ms, 2)}, {f.plain(lag.max_ms, 2)} ms"),
             ("GC pause", f"{f.plain(lag.gc_ms, 2)} ms"), ("open files", f.count(lag.open_files)),
             ("disk free", f"{f.plain(lag.disk_free_gb)} GB"),
             ("journal", f"{f.plain(lag.journal_mb)} MB"), ("clock offset", offset),
             ("venue mode", view.venue_mode.value), ("source", f.clean(view.source)),
-            ("frame", f.count(view.frame)), ("console", f"{scene.frames_hz} frames/s"),
+            ("frame", f"{f.count(view.frame)}, {scene.frames_hz}/s here"),
         )  # fmt: skip
         if height >= len(facts):
             return [line(f"{name:<14}{fact}", width) for name, fact in facts]

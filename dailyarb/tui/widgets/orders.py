@@ -195,6 +195,6 @@ def _funnel_line(part: tuple[str, str, str], width: int) -> Line:
 
 def _beside(left: Line, right: Line, width: int) -> Line:
     builder = LineBuilder()
-    for part in (left, right):
-        builder.add(part.text, part.spans[0][2] if part.spans else "").add("  ")
+    builder.add(left.text, left.spans[0][2] if left.spans else "").add("  ")
+    builder.add(right.text, right.spans[0][2] if right.spans else "")
     return builder.build(width)

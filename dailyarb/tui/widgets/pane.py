@@ -63,8 +63,8 @@ class LinePane(Widget):
         if not (due or force or len(self._lines) != height):
             return 0
         self._painted_ns = scene.now_ns
-        self._set_titles(scene)
         rows = filled(self.draw(scene, width, height), width, height)
+        self._set_titles(scene)
         if scene.old and self.fades:
             rows = [faded(row) for row in rows]
         if self.ascii_only:

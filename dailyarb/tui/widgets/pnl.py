@@ -177,32 +177,50 @@ class Hours(LinePane):
 def hour_table(view: View, width: int, height: int) -> list[Line]:
     """Returns 24 columns: bars, hour numbers, and the net of each strategy in whole dollars."""
     totals = hour_totals(view)
-    cell = max(1, min(6, (width - 12) // 24))
+    lead = 12 if width >= 12 + 24 * 4 else 6
+    cell = max(1, min(6, (width - lead) // 24))
     if cell < 2:
         return _narrow_hours(totals, width, height)
     now = view.wall_ns // 3_600_000_000_000 % 24
     names = [row for row in view.hours if row.evidence is view.evidence]
-    bars_h = max(1, min(8, height - 2 - (len(names) if cell >= 4 else 0)))
-    rows = _bar_rows(totals, bars_h, cell, width)
+    bars_h = max(1, height - 2 - (1 + len(names) if cell >= 4 else 0))
+    rows = _bar_rows(totals, bars_h, (lead, cell), width)
     head = "".join(f"{'▸' if hour == now and cell > 2 else ''}{hour:02d}".rjust(cell) for hour in range(24))
-    rows.append(line(f"{'HOUR UTC':<12}{head}", width, "head"))
+    rows.append(line(f"{'UTC':<{lead}}{head}", width, "head"))
     if cell >= 4:
-        rows.append(_number_row("net $", totals, cell, width))
+        rows.append(_number_row("net $", totals, (lead, cell), width))
         if len(names) > 1:
-            rows += [_number_row(row.key, list(row.net_e6), cell, width) for row in names]
-    return rows[:height] if len(rows) > height else rows
+            rows += [_number_row(row.key, list(row.net_e6), (lead, cell), width) for row in names]
+    else:
+        rows.append(_sign_row(totals, (lead, cell), width))
+    return rows[:height]
 
 
 def _narrow_hours(totals: list[int | None], width: int, height: int) -> list[Line]:
-    rows = _bar_rows(totals, max(1, min(6, height - 1)), 1, width)
-    return [*rows, line(f"{'UTC':<12}00    06    12    18", width, "head")]
+    grid = (6, 1)
+    rows = _bar_rows(totals, max(1, height - 2), grid, width)
+    rows += [line(f"{'UTC':<6}00    06    12    18", width, "head"), _sign_row(totals, grid, width)]
+    return rows[:height]
 
 
-def _bar_rows(totals: list[int | None], height: int, cell: int, width: int) -> list[Line]:
+def _sign_row(totals: list[int | None], grid: tuple[int, int], width: int) -> Line:
+    """Returns the sign of each hour, so that a loss is not told by colour alone."""
+    lead, cell = grid
+    builder = LineBuilder().add("sign".ljust(lead))
+    for net in totals[:24]:
+        sign = " " if net is None else "-" if net < 0 else "+" if net > 0 else "0"
+        builder.add(sign.rjust(cell), _trend(net or 0))
+    return builder.build(width)
+
+
+def _bar_rows(
+    totals: list[int | None], height: int, grid: tuple[int, int], width: int
+) -> list[Line]:
+    lead, cell = grid
     values = [None if net is None else float(net) for net in totals]
     rows = []
     for text in columns(values, height):
-        builder = LineBuilder().add(" " * 12)
+        builder = LineBuilder().add(" " * lead)
         for hour, char in enumerate(text):
             net = totals[hour]
             style = "down" if net is not None and net < 0 else "up"
@@ -212,8 +230,11 @@ def _bar_rows(totals: list[int | None], height: int, cell: int, width: int) -> l
     return rows
 
 
-def _number_row(name: str, totals: list[int | None], cell: int, width: int) -> Line:
-    builder = LineBuilder().add(f.fit(f.clean(name), 12))
+def _number_row(
+    name: str, totals: list[int | None], grid: tuple[int, int], width: int
+) -> Line:
+    lead, cell = grid
+    builder = LineBuilder().add(f.fit(f.clean(name), lead))
     for net in totals[:24]:
         text = "-" if net is None else f.signed_money(net, 0)
         builder.add(f.number_fit(text, cell - 1).rjust(cell), _trend(net or 0))

@@ -11,7 +11,7 @@ from dailyarb.tui.widgets.pane import LinePane
 from dailyarb.tui.widgets.table import Record, TablePane
 
 if TYPE_CHECKING:
-    from dailyarb.core.domain.view import BreakerRow, Desk, LimitRow
+    from dailyarb.core.domain.view import AuditRow, BreakerRow, Desk, LimitRow
     from dailyarb.tui.scene import Scene
 
 _STATE_STYLES = {"ok": "ok", "warn": "warn", "TRIPPED": "critical", "latched": "critical"}
@@ -26,10 +26,10 @@ class Limits(TablePane):
     empty: ClassVar[str] = "No limit reported yet."
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("name", "LIMIT", 14, "<", 0, word=True),
-        Column("now", "NOW", 8, ">", 0),
-        Column("max", "MAX", 8, ">", 0),
-        Column("share", "%", 5, ">", 1),
-        Column("bar", "USED", 10, "<", 2, grow=True, word=True),
+        Column("now", "NOW", 7, ">", 0),
+        Column("max", "MAX", 7, ">", 0),
+        Column("share", "%", 4, ">", 2),
+        Column("bar", "USED", 6, "<", 1, grow=True, word=True),
         Column("scope", "SCOPE", 8, "<", 3, word=True),
     )
 
@@ -53,7 +53,7 @@ def _limit(row: LimitRow, bar_w: int) -> Record:
         "name": row.name,
         "now": (f.united(row.now, row.unit), style),
         "max": f.united(row.limit, row.unit),
-        "share": f.percent(abs(row.now), row.limit) if part < 100 else ">99x",
+        "share": f.percent(abs(row.now), row.limit) if part < 10 else ">9x",
         "bar": (f.bar(part, bar_w), style or "bid"),
         "scope": row.scope,
     }
@@ -121,15 +121,19 @@ class Rungs(LinePane):
             builder = LineBuilder().add(f"{f.fit(f.clean(rung.scope), 10)} ")
             builder.add(f"{rung.rung.name:<10} ", _RUNG_STYLES[rung.rung])
             rows.append(builder.add(rung.detail or rung.cause.value).build(width))
-        rows.append(line("RECONCILED  AGE", width, "head"))
-        for audit in view.audits:
-            mark, style = ("ok ", "ok") if audit.ok else ("DIFF", "critical")
-            age = f.age(audit.age_ms + scene.since_ms) if audit.age_ms is not None else "-"
-            builder = LineBuilder().add(f"{f.fit(f.clean(audit.name), 10)} {age:>6} ")
-            rows.append(builder.add(mark, style).add(" ").add(audit.detail).build(width))
-        if not view.audits:
-            rows.append(line("nothing compared yet", width, "old"))
-        return rows
+        audits = [_audit_line(audit, scene, width) for audit in view.audits]
+        if len(rows) + 1 + len(audits) > height:
+            audits = [row for row, audit in zip(audits, view.audits, strict=True) if not audit.ok]
+        good = sum(1 for audit in view.audits if audit.ok)
+        head = f"RECONCILED {good}/{len(view.audits)} ok" if view.audits else "nothing compared yet"
+        return [*rows[: max(1, height - 1 - len(audits))], line(head, width, "head"), *audits]
+
+
+def _audit_line(audit: AuditRow, scene: Scene, width: int) -> Line:
+    mark, style = ("ok ", "ok") if audit.ok else ("DIFF", "critical")
+    age = f.age(audit.age_ms + scene.since_ms) if audit.age_ms is not None else "-"
+    builder = LineBuilder().add(f"{f.fit(f.clean(audit.name), 10)} {age:>6} ")
+    return builder.add(mark, style).add(" ").add(audit.detail).build(width)
 
 
 class Scenario(TablePane):

@@ -37,6 +37,7 @@ class TablePane(LinePane, can_focus=True):
         self.needle = ""
         self.sort_key = ""
         self._top = 0
+        self._room = 1
         self._records: list[Record] = []
 
     def records(self, scene: Scene) -> Sequence[Record]:
@@ -66,7 +67,7 @@ class TablePane(LinePane, can_focus=True):
         columns = self.columns(scene, width)
         self._records = self.visible_records(scene)
         foot = self.foot(scene, width) if height > 4 + self.foot_rows else []
-        room = height - 1 - len(foot)
+        room = self._room = max(1, height - 1 - len(foot))
         rows = [header(columns, width, " ")]
         if not self._records:
             text = f"No row matches /{self.needle}." if self.needle else self.empty
@@ -111,13 +112,10 @@ class TablePane(LinePane, can_focus=True):
         above = str(self.border_title or "").split(" (")[0]
         below = [f"sort: {self.sort_key}"] if self.sort_key else []
         below += [f"/{self.needle}"] if self.needle else []
-        hidden = len(self._records) - self._room()
-        if hidden > 0:
-            below.append(f"{self._top + 1}-{self._top + self._room()} of {len(self._records)}")
+        if len(self._records) > self._room:
+            last = min(self._top + self._room, len(self._records))
+            below.append(f"{self._top + 1}-{last} of {len(self._records)}")
         return f"{above} ({len(self._records)})", "  ".join(below)
-
-    def _room(self) -> int:
-        return max(1, self.content_size.height - 1 - self.foot_rows)
 
     @property
     def current(self) -> Record | None:
@@ -133,7 +131,7 @@ class TablePane(LinePane, can_focus=True):
             return ""
         keys = [record.key for record in self._records]
         at = keys.index(self.cursor_key) if self.cursor_key in keys else 0
-        half = max(1, self._room() // 2)
+        half = max(1, self._room // 2)
         target = {
             "down": at + 1, "up": at - 1, "top": 0, "bottom": len(keys) - 1,
             "page_down": at + half, "page_up": at - half,

@@ -210,7 +210,7 @@ class Pool:
 
     def next_deadline(self, now_ns: int) -> int:
         """Returns when `step` may next have something to do."""
-        due = _FAR_NS
+        due = self._silence_due(now_ns)
         for found in self._conns.values():
             due = min(due, self._deadline(found))
         if self._missing() > 0 and self._endpoints:
@@ -224,17 +224,25 @@ class Pool:
         return sum(found.state is not ConnState.DIALLING for found in self._conns.values())
 
     def _deadline(self, found: _Conn) -> int:
+        """Returns when a connection's own time is over, whatever the others do."""
         settings = self.settings
         if found.state is ConnState.DIALLING:
             return found.since_ns + settings.dial_ns
         due = found.dies_ns if not found.leaving else _FAR_NS
-        if not self.expecting:
-            return due
-        if found.state is ConnState.OPEN:
-            return min(due, found.since_ns + settings.first_content_ns)
-        if settings.witnessed and self._asked:
-            return due
-        return min(due, max(found.content_ns, self._quiet_since_ns) + settings.silence_ns)
+        if self.expecting and found.state is ConnState.OPEN:
+            due = min(due, found.since_ns + settings.first_content_ns)
+        return due
+
+    def _silence_due(self, now_ns: int) -> int:
+        """Returns when the silence of a connection, or of all of them, is next to be judged."""
+        silence_ns = self.settings.silence_ns
+        live = [c.content_ns for c in self._conns.values() if c.state is ConnState.LIVE]
+        if not live or not self.expecting:
+            return _FAR_NS
+        first, last = min(live) + silence_ns, max(live) + silence_ns
+        if not self.settings.witnessed or (first < last and now_ns < last):
+            return first
+        return _FAR_NS if self._asked else max(last, self._quiet_since_ns + silence_ns)
 
     def _missing(self) -> int:
         return self.wanted - sum(not found.leaving for found in self._conns.values())

@@ -119,6 +119,9 @@ _AUTH = (
 )
 
 
+_NEGATIVE = (LegOutcome.KILLED, LegOutcome.REFUSED, LegOutcome.UNKNOWN)
+
+
 def _reason(text: str) -> str:
     return " ".join(text.split())[:REASON_MAX]
 
@@ -151,6 +154,10 @@ def _accepted(order_id: str, answer: WireAnswer, tif: TIF) -> LegResult:
         rests = tif in (TIF.GTC, TIF.GTD)
         return LegResult(order_id, LegOutcome.RESTING if rests else LegOutcome.DELAYED)
     return LegResult(order_id, LegOutcome.UNKNOWN, _reason(f"status {word!r} {text}"))
+
+
+def _doubted(leg: LegResult, status: int) -> LegResult:
+    return LegResult(leg.order_id, LegOutcome.UNKNOWN, f"{leg.outcome.value} under HTTP {status}")
 
 
 def _unknown(orders: Mapping[str, TIF], reason: str) -> tuple[LegResult, ...]:
@@ -239,7 +246,11 @@ def judge_submit(
         words = _words(found)
         legs = _refused(orders, words) if words else _unknown(orders, f"HTTP {status}, no reason")
         return Verdict(legs)
-    return Verdict(_match(answers, orders))
+    legs = _match(answers, orders)
+    if status >= 300:
+        # An acceptance under a refusing status contradicts itself and proves nothing.
+        legs = tuple(leg if leg.outcome in _NEGATIVE else _doubted(leg, status) for leg in legs)
+    return Verdict(legs)
 
 
 def _match(answers: Sequence[WireAnswer], orders: Mapping[str, TIF]) -> tuple[LegResult, ...]:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -54,7 +54,7 @@ from dailyarb.core.engine.state import Birth
 from dailyarb.runtime.bursts import MarketBursts, SpotBursts
 from dailyarb.runtime.replay_orders import ReplayOrders
 from dailyarb.sim.fills_types import FillSettings
-from dailyarb.sim.recordings import Channel, Source, open_path
+from dailyarb.sim.recordings import Channel, RecordingError, Source, open_path
 from dailyarb.sim.replay_markets import ReplayMarket, doubts, read_markets
 from dailyarb.sim.replay_spot import StandIn
 from dailyarb.sim.replay_time import Play, Played
@@ -97,34 +97,56 @@ class Outcomes(msgspec.Struct, frozen=True):
     summary: dict[str, object]
 
 
-class Rehearsal:
-    """Drives one engine over one PATH.
+class Script(NamedTuple):
+    """Is what a rehearsal plays: windows, frames in order of time, and what they are worth."""
 
-    Args:
-        settings: limits and parameters.
-        path: as for `sim.recordings.open_path`.
-        outlay: seed, fill model, strategies; None takes the defaults.
+    begin_ns: int
+    specs: list[MarketSpec]
+    frames: Callable[[], Iterable[Played]]
+    source: str
+    meaningless: tuple[str, ...] = ()
+
+
+def read_script(path: str) -> Script:
+    """Returns the script of a PATH, at its recorded time.
 
     Raises:
         RecordingError: a recording cannot be read or does not say what its markets are.
     """
+    tracks = open_path(path)
+    first = next(tracks[0][0].frames(), None)
+    if first is None:
+        raise RecordingError(tracks[0][0].path, "holds no frame")
+    play = Play(tracks, first.at_ns)
+    files = list(zip(play.recordings, play.clocks, strict=True))
+    specs = [
+        spec_of(market)
+        for number, (recording, clock) in enumerate(files)
+        for market in read_markets(recording, number, clock)
+    ]
+    stand_in = any(recording.source is Source.COMBINED for recording in play.recordings)
+    return Script(
+        first.at_ns,
+        specs,
+        play.frames,
+        " + ".join(recording.path.name for recording in play.recordings),
+        tuple(doubts(play.recordings, play.clocks, stand_in)),
+    )
 
-    def __init__(self, settings: Settings, path: str, outlay: Outlay | None = None) -> None:
+
+class Rehearsal:
+    """Drives one engine over one script.
+
+    Args:
+        settings: limits and parameters.
+        script: what is played.
+        outlay: seed, fill model, strategies; None takes the defaults.
+    """
+
+    def __init__(self, settings: Settings, script: Script, outlay: Outlay | None = None) -> None:
         outlay = outlay or Outlay()
-        tracks = open_path(path)
-        begin_ns = next(tracks[0][0].frames()).at_ns
-        self.play = Play(tracks, begin_ns)
-        files = zip(self.play.recordings, self.play.clocks, strict=True)
-        markets = [
-            market
-            for number, (recording, clock) in enumerate(files)
-            for market in read_markets(recording, number, clock)
-        ]
-        self.specs = [spec_of(market) for market in markets]
-        recordings = self.play.recordings
-        spot = any(recording.source is Source.COMBINED for recording in recordings)
-        self.meaningless = tuple(doubts(recordings, self.play.clocks, spot))
-        self.now_ns = begin_ns
+        self.script = script
+        self.now_ns = script.begin_ns
         self._outlay = outlay
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
@@ -159,17 +181,16 @@ class Rehearsal:
             cmd.Exit: self._exit,
         }
 
-    def run(self, frames: Iterable[Played] | None = None) -> Outcomes:
+    def run(self) -> Outcomes:
         """Plays every frame and returns what came of it.
 
-        Args:
-            frames: already read frames of this play, for measurements; None reads the files.
+        Raises:
+            RecordingError: a recording is damaged.
         """
         begin_ns = self.now_ns
         self.begin()
         slice_ns = max(1, self._outlay.burst_ns)
-        source = self.play.frames() if frames is None else frames
-        for _, burst in groupby(source, key=lambda played: played.at_ns // slice_ns):
+        for _, burst in groupby(self.script.frames(), key=lambda played: played.at_ns // slice_ns):
             if self._over:
                 break
             self.burst(list(burst))
@@ -186,7 +207,7 @@ class Rehearsal:
             fills=self.orders.fills,
             cash_e6=self.orders.cash_e6,
             digest=self._hash.hexdigest(),
-            meaningless=self.meaningless,
+            meaningless=self.script.meaningless,
             summary=self.engine.summary(self._now()),
         )
 
@@ -194,7 +215,7 @@ class Rehearsal:
         """Starts the engine and lists the recorded windows."""
         self._obey(self.engine.start(self._now()))
         self._feed(ClockOffset(0.0, 1.0))
-        for spec in self.specs:
+        for spec in self.script.specs:
             self.orders.list_market(spec)
             self._feed(MarketListed(spec))
             self._plan(spec.end_ns + RESOLVE_NS, partial(self._resolve, spec.market_id))
@@ -314,7 +335,7 @@ class Rehearsal:
         """
         mid_e8 = (event.bid_e8 + event.ask_e8) // 2
         if event.asset not in self._stand_in:
-            self._stand_in[event.asset] = StandIn(self.play.begin_ns, mid_e8)
+            self._stand_in[event.asset] = StandIn(self.script.begin_ns, mid_e8)
             last = (self.now_ns - _LATE_NS) // SECOND
             for second in range(last - _HISTORY_S, last):
                 self._later(self.now_ns, self._price(event.asset, second))
@@ -343,7 +364,6 @@ class Rehearsal:
         return book.ladder if book is not None else None
 
     def _birth(self, outlay: Outlay) -> Birth:
-        names = " + ".join(recording.path.name for recording in self.play.recordings)
         return Birth(
             run=f"replay-{outlay.seed}",
             version="replay",
@@ -351,8 +371,8 @@ class Rehearsal:
             evidence=Evidence.REPLAY,
             config_hash="",
             salt_base=outlay.seed << 20,
-            source=names,
-            meaningless="; ".join(self.meaningless),
+            source=self.script.source,
+            meaningless="; ".join(self.script.meaningless),
             strategies=outlay.strategies,
         )
 

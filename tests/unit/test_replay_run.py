@@ -13,7 +13,7 @@ import pytest
 
 from dailyarb.config import load
 from dailyarb.core.domain.records import FillBooked
-from dailyarb.runtime.replay import Outcomes, Outlay, Rehearsal
+from dailyarb.runtime.replay import Outcomes, Outlay, Rehearsal, read_script
 from dailyarb.sim.fills_types import FillSettings, LatencyLaw
 from dailyarb.sim.replay_markets import DOUBT_DAYS, DOUBT_NO_REFERENCE, DOUBT_SETTLING, DOUBT_TOKEN
 
@@ -31,7 +31,7 @@ def settings() -> Any:
 @lru_cache(maxsize=1)
 def played() -> tuple[Rehearsal, Outcomes]:
     """Returns one replay of two days side by side, and what came of it."""
-    rehearsal = Rehearsal(settings(), DAYS)
+    rehearsal = Rehearsal(settings(), read_script(DAYS))
     return rehearsal, rehearsal.run()
 
 
@@ -41,7 +41,7 @@ def test_every_frame_is_decoded_and_the_book_stays_in_sync_to_the_end() -> None:
     assert outcome.faults == {}
     counters = rehearsal.engine.books.router.counters
     assert (counters["desyncs"], counters["broken_mirrors"], counters["late"]) == (0, 0, 0)
-    assert rehearsal.engine.books.by_market[rehearsal.specs[0].market_id].ladder.synced
+    assert rehearsal.engine.books.by_market[rehearsal.script.specs[0].market_id].ladder.synced
     assert 300 < outcome.seconds < 320
 
 
@@ -61,7 +61,7 @@ def test_every_fill_is_evidence_of_a_replay_and_says_what_it_is_worth() -> None:
     assert outcome.summary["evidence"] == "REPLAY"
     assert {row.evidence.value for row in rehearsal.engine.state.fills} == {"REPLAY"}
     assert outcome.meaningless == (DOUBT_TOKEN, DOUBT_DAYS, DOUBT_SETTLING)
-    assert Rehearsal(settings(), str(WINDOW)).meaningless == (DOUBT_TOKEN, DOUBT_NO_REFERENCE)
+    assert read_script(str(WINDOW)).meaningless == (DOUBT_TOKEN, DOUBT_NO_REFERENCE)
 
 
 def test_no_fill_is_better_than_its_limit_nor_larger_than_its_order() -> None:
@@ -79,24 +79,26 @@ def test_no_fill_is_better_than_its_limit_nor_larger_than_its_order() -> None:
 
 def test_the_same_recording_and_seed_give_the_same_commands() -> None:
     _, outcome = played()
-    assert Rehearsal(settings(), DAYS).run().digest == outcome.digest
+    assert Rehearsal(settings(), read_script(DAYS)).run().digest == outcome.digest
 
 
 def test_the_seed_and_the_latency_matter() -> None:
     _, outcome = played()
     slow = Outlay(fills=FillSettings(latency=LatencyLaw(400.0, 100.0, 500.0)))
-    assert Rehearsal(settings(), DAYS, slow).run().digest != outcome.digest
+    assert Rehearsal(settings(), read_script(DAYS), slow).run().digest != outcome.digest
 
 
 @pytest.mark.slow
 def test_text_hashing_does_not_matter() -> None:
     code = (
-        "from dailyarb.config import load; from dailyarb.runtime.replay import Rehearsal;"
-        f"print(Rehearsal(load({str(ROOT / 'config.toml')!r}).settings, {DAYS!r}).run().digest)"
-    ).replace("load('", "load(__import__('pathlib').Path('").replace("').settings", "')).settings")
+        "import sys; from pathlib import Path; from dailyarb.config import load;"
+        "from dailyarb.runtime.replay import Rehearsal, read_script;"
+        "settings = load(Path(sys.argv[1])).settings;"
+        "print(Rehearsal(settings, read_script(sys.argv[2])).run().digest)"
+    )
     digests = {
         subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-c", code, str(ROOT / "config.toml"), DAYS],
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,
@@ -109,12 +111,13 @@ def test_text_hashing_does_not_matter() -> None:
 
 
 def test_strategies_may_be_chosen() -> None:
-    outcome = Rehearsal(settings(), DAYS, Outlay(strategies=("S1",))).run()
+    outcome = Rehearsal(settings(), read_script(DAYS), Outlay(strategies=("S1",))).run()
     assert list(outcome.summary["signals"]) == ["S1"]  # type: ignore[call-overload]
 
 
 def test_the_full_rate_capture_goes_through_the_engine(shared_data: Path) -> None:
-    rehearsal = Rehearsal(settings(), str(shared_data / "ws/polymarket/alihakanvesca"))
+    script = read_script(str(shared_data / "ws/polymarket/alihakanvesca"))
+    rehearsal = Rehearsal(settings(), script)
     outcome = rehearsal.run()
     assert (outcome.frames, outcome.faults) == (3_696, {})
     assert outcome.events["Traded"] == 43

@@ -8,7 +8,7 @@ import msgspec
 
 from dailyarb.core.domain.errors import FrameFault, UnitError
 from dailyarb.core.domain.units import parse_scaled
-from dailyarb.venues.polymarket.codec import load
+from dailyarb.venues.exact import load
 
 
 class Candle(msgspec.Struct, frozen=True, gc=False):

@@ -23,19 +23,8 @@ from dailyarb.core.domain.events import (
 from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.orders import TIF
 from dailyarb.core.domain.units import PRICE_ONE_E4
-from dailyarb.venues.polymarket.codec import (
-    Num,
-    Wire,
-    WireOrder,
-    WireTrade,
-    load,
-    price_e4,
-    role,
-    scaled,
-    shape,
-    side,
-    size_e6,
-)
+from dailyarb.venues.exact import Num, Wire, load, scaled, shape
+from dailyarb.venues.polymarket.codec import WireOrder, WireTrade, price_e4, role, side, size_e6
 
 CURSOR_START = "MA=="
 CURSOR_END = "LTE="

@@ -24,7 +24,8 @@ from dailyarb.core.domain.market import (
     Window,
 )
 from dailyarb.core.domain.units import PRICE_ONE_E4
-from dailyarb.venues.polymarket.codec import Num, Wire, load, scaled, shape, size_e6, stamp_ns
+from dailyarb.venues.exact import Num, Wire, load, scaled, shape
+from dailyarb.venues.polymarket.codec import size_e6, stamp_ns
 
 NEW_YORK = ZoneInfo("America/New_York")
 LONG_NAMES = {

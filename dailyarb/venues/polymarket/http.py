@@ -9,6 +9,7 @@ from dailyarb.core.domain.clock import Clock
 from dailyarb.core.domain.errors import FrameFault, OutcomeUnknown, Refused
 from dailyarb.core.domain.events import OpenOrder
 from dailyarb.core.domain.market import Outcome
+from dailyarb.venues.exact import load
 from dailyarb.venues.polymarket import answers, catalog, codec
 from dailyarb.venues.reads import Query, Reader
 
@@ -78,7 +79,7 @@ class Clob:
 
     async def version(self) -> int:
         """Returns the order version the venue accepts."""
-        found = codec.load(await self.reader.get("/version"))
+        found = load(await self.reader.get("/version"))
         version = found.get("version") if isinstance(found, dict) else None
         if not isinstance(version, int):
             raise FrameFault("missing", 0)

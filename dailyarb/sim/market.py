@@ -19,6 +19,7 @@ from dailyarb.sim.types import NS_PER_MS, NS_PER_S
 
 _LATE_MEAN_NS = 2.5 * NS_PER_MS
 _LATE_MAX_NS = 60 * NS_PER_MS
+_TAIL_P = 0.005
 _LONG_NAMES = {"btc": "Bitcoin", "eth": "Ethereum", "sol": "Solana"}
 
 
@@ -117,6 +118,7 @@ class SimMarket:
         self._barrier = 0
         self._stamp_ms = 0
         self._book_ms = 0
+        self._book_emit = [0, 0]
         self._level_at: dict[int, tuple[int, int]] = {}
 
     @property
@@ -183,7 +185,7 @@ class SimMarket:
         moved = touch != before
         if moved:
             emit_ns = self._fence(now_ns)
-        elif self._rng.random() < 0.02:  # the long tail keeps nobody waiting
+        elif self._rng.random() < _TAIL_P:  # the long tail keeps nobody waiting
             emit_ns = max(self._barrier, now_ns + int(self._rng.random() * _LATE_MAX_NS))
         else:
             emit_ns = max(self._barrier, now_ns + self._late_ns())
@@ -247,7 +249,9 @@ class SimMarket:
                 self._ids[0], self._ids[1 + outcome], levels, (stamp, self._hashes[outcome])
             )
             late = int((2.0 + 33.0 * rng.random() ** 2) * NS_PER_MS)
-            self._emit(frame.encode(), outcome, now_ns + late)
+            # Books of one token never overtake each other (0 of 56,137 recorded).
+            self._book_emit[outcome] = max(self._book_emit[outcome] + 1, now_ns + late)
+            self._emit(frame.encode(), outcome, self._book_emit[outcome])
         self._book_ms = stamp
 
     def _next_stamp(self, now_ns: int) -> int:

@@ -54,7 +54,7 @@ def test_order_a_has_its_id_and_its_signer() -> None:
 def test_order_b_of_a_deposit_wallet_is_signed_by_the_owner() -> None:
     expected = "2b7f00c456a640a0f31d7a5e75d2a15b377eede1f9eca2e45dd9bf5e1c5870de"
     assert eip712.order_digest(ORDER_B).hex() == expected
-    digest, tail = eip712.wrapped(ORDER_B)
+    _, tail = eip712.wrapped(ORDER_B)
     whole = bytes.fromhex(INNER_B) + tail
     assert len(whole) == 317
     assert eip712.order_signer(ORDER_B, "0x" + whole.hex()) == ADDRESS

@@ -222,15 +222,14 @@ class FillModel:
         book = self._books(market_id)
         if book is None or not book.synced:
             return
-        depth = self._settings.depth_levels
-        bids, asks = book.levels(_UP, _BIDS, depth), book.levels(_UP, _ASKS, depth)
         if taken:
-            self._settle_taken(taken, (dict(bids), dict(asks)))
+            self._settle_taken(taken, book)
+        bids, asks = book.levels(_UP, _BIDS, 1), book.levels(_UP, _ASKS, 1)
         if bids and asks and bids[0][0] >= asks[0][0]:
             return  # a crossed instant is an artefact of arrival order, never an opportunity
         for order in resting:
             own, other = (bids, asks) if order.is_bid else (asks, bids)
-            self._shrink_queue(order, own, now_ns)
+            self._shrink_queue(order, book, now_ns)
             if other and order.beyond(other[0][0]) and not (own and order.guarded(own[0][0])):
                 self._fill_through(order, book, now_ns)
 
@@ -294,9 +293,8 @@ class FillModel:
             self._rest(order, book, at_ns)
 
     def _rest(self, order: _Working, book: BookView, at_ns: int) -> None:
-        own = book.levels(_UP, _BIDS if order.is_bid else _ASKS, self._settings.depth_levels)
         order.phase = _Phase.RESTING
-        order.queue_e6 = dict(own).get(order.price_e4, 0)
+        order.queue_e6 = self._shown(order, book)
         self._say(order, Word.MATCHED if order.matched_e6 else Word.RESTING, at_ns)
 
     def _match(self, order: _Working, at_ns: int) -> None:
@@ -345,11 +343,10 @@ class FillModel:
         marks = self._taken.setdefault(order.new.market_id, {})
         marks[key] = marks.get(key, 0) + size_e6
 
-    @staticmethod
-    def _settle_taken(
-        marks: dict[tuple[int, int], int], shown: tuple[dict[int, int], dict[int, int]]
-    ) -> None:
+    def _settle_taken(self, marks: dict[tuple[int, int], int], book: BookView) -> None:
         """Forgets what we took from a level as far as the level itself shrank or vanished."""
+        depth = self._settings.depth_levels
+        shown = [dict(book.levels(_UP, side, depth)) for side in (_BIDS, _ASKS)]
         for (side, price_e4), taken_e6 in list(marks.items()):
             shown_e6 = shown[side].get(price_e4, 0)
             if shown_e6:
@@ -357,14 +354,14 @@ class FillModel:
             else:
                 del marks[side, price_e4]
 
-    def _shrink_queue(self, order: _Working, own: list[tuple[int, int]], now_ns: int) -> None:
+    def _shrink_queue(self, order: _Working, book: BookView, now_ns: int) -> None:
         """Applies QueueMode.SHOWN: whoever is ahead of us is shown, if anyone is.
 
         A print may arrive after the level it thinned, so the queue follows only after settle_ms.
         """
         if self._settings.queue is not QueueMode.SHOWN or not order.queue_e6:
             return
-        shown_e6 = next((size for price, size in own if price == order.price_e4), 0)
+        shown_e6 = self._shown(order, book)
         if shown_e6 >= order.queue_e6:
             order.low_since_ns = -1
         elif order.low_since_ns < 0:
@@ -374,6 +371,11 @@ class FillModel:
             if now_ns - order.low_since_ns >= self._settings.settle_ms * MS:
                 order.queue_e6 = min(order.queue_e6, order.low_e6)
                 order.low_since_ns = -1
+
+    def _shown(self, order: _Working, book: BookView) -> int:
+        """Returns what the book shows at an order's own level."""
+        own = book.levels(_UP, _BIDS if order.is_bid else _ASKS, self._settings.depth_levels)
+        return dict(own).get(order.price_e4, 0)
 
     def _fill_through(self, order: _Working, book: BookView, now_ns: int) -> None:
         """Fills a resting order from opposite liquidity strictly beyond its price."""

@@ -12,9 +12,9 @@ from dailyarb.core.domain.errors import ConfigError, Problem
 class Endpoints(msgspec.Struct, frozen=True):
     """Is every address the runtime connects to, without trailing slashes.
 
-    clob_ws, settle_ws and the entries of binance_ws are bases: the channel path is appended
-    here. Several entries of binance_ws are the same stream on different hosts; redundant
-    connections spread over them.
+    clob_ws and the entries of binance_ws are bases: the channel path is appended here.
+    settle_ws is the complete address of the settling feed. Several entries of binance_ws are the
+    same stream on different hosts; redundant connections spread over them.
     """
 
     clob_http: str
@@ -35,11 +35,6 @@ class Endpoints(msgspec.Struct, frozen=True):
         """Returns the address of the user channel."""
         return f"{self.clob_ws}/ws/user"
 
-    @property
-    def settlement_ws(self) -> str:
-        """Returns the address of the settling feed."""
-        return f"{self.settle_ws}/ws"
-
     def stream_urls(self, streams: tuple[str, ...], micros: bool) -> tuple[str, ...]:
         """Returns the combined-stream address of these streams on each Binance host."""
         tail = "/stream?streams=" + "/".join(streams)
@@ -52,7 +47,7 @@ LIVE = Endpoints(
     clob_http="https://clob.polymarket.com",
     clob_ws="wss://ws-subscriptions-clob.polymarket.com",
     gamma_http="https://gamma-api.polymarket.com",
-    settle_ws="wss://ws-live-v2.polymarket.com",
+    settle_ws="wss://ws-live-v2.polymarket.com/ws",
     binance_ws=(
         "wss://data-stream.binance.vision",
         "wss://stream.binance.com:443",
@@ -61,6 +56,7 @@ LIVE = Endpoints(
     binance_http="https://data-api.binance.vision",
 )
 
+SETTLE_PATH = "/ws"
 _REQUIRED = ("clob_http", "clob_ws", "gamma_http", "settle_ws", "binance_ws", "binance_http")
 
 
@@ -68,7 +64,8 @@ def parse(text: str | bytes) -> Endpoints:
     """Returns the endpoints a venue process announced as one JSON object.
 
     They may stand under the key `endpoints` of a larger greeting. Other keys of the object are
-    ignored; `tls` follows from the scheme of clob_http.
+    ignored; `tls` follows from the scheme of clob_http. The settling feed may be announced as a
+    base or with its path.
 
     Raises:
         ConfigError: not an object, or an address is missing or not text.
@@ -89,6 +86,7 @@ def parse(text: str | bytes) -> Endpoints:
         if not isinstance(value, str) or "://" not in value:
             raise _wrong(key, f"{value!r} is not an address")
         values[key] = value.rstrip("/")
+    values["settle_ws"] = values["settle_ws"].removesuffix(SETTLE_PATH) + SETTLE_PATH
     hosts = found.get("binance_ws")
     hosts = [hosts] if isinstance(hosts, str) else hosts
     if not isinstance(hosts, list) or not hosts or not all(isinstance(h, str) for h in hosts):

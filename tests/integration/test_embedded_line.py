@@ -35,7 +35,7 @@ from dailyarb.core.domain.events import (
 from dailyarb.core.domain.market import MarketSpec, Outcome, Side
 from dailyarb.core.domain.orders import TIF, FillState, OrderState
 from dailyarb.core.domain.settings import AssetSettings, Feeds
-from dailyarb.runtime.ask import Questions
+from dailyarb.runtime.asks import Asks
 from dailyarb.runtime.clock import BootClock, boot_ns, measure
 from dailyarb.runtime.discovery import Discovery
 from dailyarb.runtime.pooled import FeedContext
@@ -97,8 +97,14 @@ class Line:
         self.clob = Clob(where.clob_http, self.clock, auth)
         self.binance = Binance(where.binance_http)
         self.discovery = Discovery(self.gamma, self.clock, ASSETS, self.events.append)
-        self.questions = Questions(
-            self.clob, known.api_key, self.discovery.roles, self.events.append, self.errors.append
+        self.words: list[str] = []
+        self.questions = Asks(
+            self.clob,
+            known.api_key,
+            self.discovery.roles,
+            self.events.append,
+            self.words.append,
+            clock,
         )
         self.books = Books(16, 250, 1 << 22)
         context = FeedContext(self.clock, self.events.append, self.errors.append, random.Random(1))
@@ -113,7 +119,7 @@ class Line:
             context, where.user_ws, credentials.channel_auth, FEEDS, self.discovery.roles
         )
         self.settlement_feed = SettlementFeed(
-            context, where.settlement_ws, credentials.channel_auth, FEEDS, {"btcusd": "btc"}
+            context, where.settle_ws, credentials.channel_auth, FEEDS, {"btcusd": "btc"}
         )
         self.feeds = (self.market_feed, self.spot_feed, self.user_feed, self.settlement_feed)
         self.path = OrderPath(
@@ -142,9 +148,9 @@ class Line:
             await feed.close()
         await self.path.close()
         await self.questions.close()
-        for found in (self.gamma, self.clob, self.binance):
+        for found in (self.gamma, self.binance):
             await found.reader.close()
-        assert not self.errors
+        assert not self.errors and not self.words
 
     def of(self, kind: type) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]

@@ -74,12 +74,14 @@ ANNOUNCED = {
 
 
 def test_announced_endpoints() -> None:
-    for text in (json.dumps(ANNOUNCED), json.dumps({"ready": True, "endpoints": ANNOUNCED})):
+    complete = {**ANNOUNCED, "settle_ws": "ws://127.0.0.1:4/ws"}
+    for body in (ANNOUNCED, complete, {"ready": True, "endpoints": ANNOUNCED}):
+        text = json.dumps(body)
         found = endpoints.parse(text)
         assert found.clob_http == "http://127.0.0.1:1" and not found.tls
         assert found.market_ws == "ws://127.0.0.1:2/ws/market"
         assert found.user_ws == "ws://127.0.0.1:2/ws/user"
-        assert found.settlement_ws == "ws://127.0.0.1:4/ws"
+        assert found.settle_ws == "ws://127.0.0.1:4/ws"
         assert found.stream_urls(("a@b", "c@d"), micros=True) == (
             "ws://127.0.0.1:5/stream?streams=a@b/c@d&timeUnit=MICROSECOND",
         )
@@ -98,7 +100,7 @@ def test_damaged_announcements_are_refused(text: str) -> None:
 def test_the_live_addresses_are_all_encrypted() -> None:
     live = endpoints.LIVE
     assert live.tls
-    assert all(url.startswith("wss://") for url in (live.market_ws, live.settlement_ws))
+    assert all(url.startswith("wss://") for url in (live.market_ws, live.settle_ws))
     assert len(live.stream_urls(("btcusdt@trade",), micros=False)) == 3
 
 

@@ -59,7 +59,7 @@ class WireTrade(Wire, frozen=True, gc=False):
     trader_side: str = ""
     match_time: Num | None = None
     matchtime: Num | None = None
-    maker_orders: list[WireMaker] = []
+    maker_orders: tuple[WireMaker, ...] = ()
 
 
 class WireOrder(Wire, frozen=True, gc=False):

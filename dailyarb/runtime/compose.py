@@ -3,19 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
+import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from dailyarb.config import Loaded
+from dailyarb.core.domain.errors import DailyarbError
 from dailyarb.core.domain.settings import VenueKind
 from dailyarb.runtime.cores import allowed, engine_core, pin_to, stay_off
 from dailyarb.runtime.engine_run import RUN_ID_BYTES, EngineRun
-from dailyarb.runtime.logs import Log, setup
-from dailyarb.runtime.options import RunOptions
+from dailyarb.runtime.launch import LaunchError, find, start_detached, wait_ready
+from dailyarb.runtime.logs import setup
+from dailyarb.runtime.options import RunOptions, engine_argv
 from dailyarb.runtime.paths import InstanceLock, Places
 
-EXIT_CLEAN = 0
+if TYPE_CHECKING:
+    from dailyarb.tui.app import Console
+
+
+class _Life:
+    """Holds one engine with its lock and log, for as long as a `with` lasts."""
+
+    def __init__(self, loaded: Loaded, options: RunOptions, stream: bool) -> None:
+        self.places = Places(loaded.settings.instance)
+        self.core = engine_core(loaded.settings.engine.core, allowed())
+        self._loaded = loaded
+        self._options = options
+        self._stream = stream
+        self._stack = ExitStack()
+
+    def __enter__(self) -> EngineRun:
+        settings = self._loaded.settings
+        self.places.make()
+        run = os.urandom(RUN_ID_BYTES).hex()
+        with ExitStack() as stack:
+            stack.enter_context(InstanceLock(self.places, settings.credentials.wallet, run))
+            log = setup(settings.log, run, self.places.instance, self.places.log, self._stream)
+            stack.callback(log.close)
+            # Whatever is started from here, thread or process, keeps off the engine's core.
+            stay_off(self.core)
+            life = EngineRun(self._loaded, self._options, self.places, log, run, self._off)
+            stack.callback(life.release)
+            life.open()
+            self._stack = stack.pop_all()
+        return life
+
+    def _off(self) -> None:
+        stay_off(self.core)
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
 
 def run_headless(loaded: Loaded, options: RunOptions) -> int:
@@ -24,47 +65,14 @@ def run_headless(loaded: Loaded, options: RunOptions) -> int:
     Raises:
         DailyarbError: it cannot start; the caller turns each kind into its exit code.
     """
-    places = Places(loaded.settings.instance)
-    places.make()
-    run = os.urandom(RUN_ID_BYTES).hex()
-    cores = allowed()
-    core = engine_core(loaded.settings.engine.core, cores)
-    with InstanceLock(places, loaded.settings.credentials.wallet, run):
-        log = setup(loaded.settings.log, run, places.instance, places.log, stream=True)
-        try:
-            return _foreground(loaded, options, places, log, run, core)
-        finally:
-            log.close()
-
-
-def _foreground(  # noqa: PLR0913 - what a process is made of
-    loaded: Loaded,
-    options: RunOptions,
-    places: Places,
-    log: Log,
-    run: str,
-    core: int | None,
-) -> int:
-    off = _stay_off(core)
-    off()
-    life = EngineRun(loaded, options, places, log, run, off)
-    life.open()  # helpers and venues are started while we are off the engine's core
-    pin_to(core)
-    try:
+    keeper = _Life(loaded, options, stream=True)
+    with keeper as life:
+        pin_to(keeper.core)
         code = _loop(lambda: _live(life))
-    finally:
-        life.release()
-    log.flush()
-    if options.duration_s is not None or loaded.settings.venues.kind is VenueKind.REPLAY:
-        life.say_summary()
+        life.log.flush()
+        if options.duration_s is not None or loaded.settings.venues.kind is VenueKind.REPLAY:
+            life.say_summary()
     return code
-
-
-def _stay_off(core: int | None) -> Callable[[], None]:
-    def off() -> None:
-        stay_off(core)
-
-    return off
 
 
 async def _live(life: EngineRun) -> int:
@@ -80,3 +88,127 @@ def _loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
         return asyncio.run(main())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main())
+
+
+def run_console(loaded: Loaded, options: RunOptions) -> int:
+    """Opens a console; starts the instance's engine first if none runs.
+
+    Raises:
+        DailyarbError: the engine cannot start, or the console was asked to run one inside.
+    """
+    if options.inline:
+        return _run_inline(loaded, options)
+    places = Places(loaded.settings.instance)
+    places.make()
+    cores = stay_off(engine_core(loaded.settings.engine.core, allowed()))
+    starter = _Starter(places, engine_argv(options, loaded.path), cores)
+    code = _console(loaded, options, starter)
+    if starter.failed is not None:
+        raise starter.failed
+    return code
+
+
+def run_attach(loaded: Loaded, options: RunOptions) -> int:
+    """Opens a console on the running engine of the instance.
+
+    Raises:
+        LaunchError: no engine runs.
+    """
+    places = Places(loaded.settings.instance)
+    if find(places) is None:
+        raise LaunchError(f"no engine runs for instance {places.instance}; start one: dailyarb", 2)
+    stay_off(engine_core(loaded.settings.engine.core, allowed()))
+    return _console(loaded, options, None)
+
+
+class _Starter:
+    """Starts the engine and watches it, from a task of the console."""
+
+    def __init__(self, places: Places, argv: list[str], cores: frozenset[int]) -> None:
+        self.failed: DailyarbError | None = None
+        self.console: Console | None = None
+        self._places = places
+        self._argv = argv
+        self._cores = cores
+
+    async def watch(self) -> None:
+        """Starts an engine if none runs; a start that fails ends the console with its words."""
+        try:
+            await asyncio.to_thread(self._start)
+        except DailyarbError as error:
+            self.failed = error
+            if self.console is not None:
+                self.console.exit(return_code=1)
+
+    def _start(self) -> None:
+        if find(self._places) is None:
+            process = start_detached(self._argv, self._places.engine_output, self._cores)
+            wait_ready(self._places, process)
+
+
+def _console(loaded: Loaded, options: RunOptions, starter: _Starter | None) -> int:
+    from dailyarb.tui.app import Console, ConsoleOptions
+    from dailyarb.tui.source import BoardSource
+
+    places = Places(loaded.settings.instance)
+    who = _who()
+    source = BoardSource(places.board, places.socket, who=who, observe=options.observe)
+    settings = loaded.settings
+    console = Console(
+        source,
+        ConsoleOptions(
+            ui=settings.ui,
+            keys=settings.keys,
+            who=who,
+            log_path=Path(settings.log.file) if settings.log.file else places.log,
+            journal_path=places.journal,
+            watch=starter.watch if starter else None,
+        ),
+    )
+    if starter is not None:
+        starter.console = console
+    try:
+        result = console.run()
+    finally:
+        source.close()
+    return int(result or console.return_code or 0)
+
+
+def _who() -> str:
+    try:
+        tty = os.ttyname(sys.stdin.fileno()).removeprefix("/dev/")
+    except OSError:
+        tty = "-"
+    return f"{getpass.getuser()}@{tty}"
+
+
+def _run_inline(loaded: Loaded, options: RunOptions) -> int:
+    """Runs the engine as a task of the console; board and socket are the same as ever."""
+    from dailyarb.tui.app import Console, ConsoleOptions
+    from dailyarb.tui.source import BoardSource
+
+    with _Life(loaded, options, stream=False) as life:
+        places, settings, who = life.places, loaded.settings, _who()
+        source = BoardSource(places.board, places.socket, who=who)
+
+        async def watch() -> None:
+            code = await life.run()
+            console.exit(code, return_code=code)
+
+        console = Console(
+            source,
+            ConsoleOptions(
+                ui=settings.ui,
+                keys=settings.keys,
+                who=who,
+                log_path=places.log,
+                journal_path=places.journal,
+                inline_engine=True,
+                watch=watch,
+            ),
+        )
+        try:
+            result = console.run()
+        finally:
+            source.close()
+        return int(result or console.return_code or 0)

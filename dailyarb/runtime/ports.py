@@ -9,9 +9,11 @@ from dailyarb.core.domain.errors import ConfigError, Problem
 from dailyarb.core.domain.events import Event
 from dailyarb.core.domain.rung import Mode
 from dailyarb.runtime.identity import Identity
-from dailyarb.runtime.submit import OrderPath
+from dailyarb.runtime.submit import OrderPath, PathSettings
 from dailyarb.venues.endpoints import Endpoints
 
+# A marketable order holds its connection for the venue's delay and a round trip.
+CONNECTIONS = 12
 SENDS = (Mode.SIM, Mode.REPLAY, Mode.LIVE)
 
 
@@ -38,4 +40,5 @@ def order_path(
     if identity.auth is None:
         what = "credentials are missing: orders cannot be proven to be ours"
         raise ConfigError([Problem("config", 0, "credentials.private_key", what)])
-    return OrderPath(at.clob_http, identity.auth, identity.owner, clock, emit)
+    settings = PathSettings(connections=CONNECTIONS)
+    return OrderPath(at.clob_http, identity.auth, identity.owner, clock, emit, settings)

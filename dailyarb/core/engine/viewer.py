@@ -81,7 +81,7 @@ def build_view(state: State, now: Instant) -> View:
         venue_mode=state.seen.venue_mode,
         halt_note=state.halting.note,
         booting=boot_steps(state) if rungs.booting else (),
-        markets=tuple(desk_row(state, d, outlooks, now) for d in ordered(state)),
+        markets=tuple(desk_row(state, d, outlooks, now) for d in ordered(state, now)),
         assets=tuple(asset_row(state, n, a, now) for n, a in state.assets.items()),
         signals=signal_rows(state, now),
         gates=risk.gate_rows(state, second),
@@ -108,12 +108,17 @@ def build_view(state: State, now: Instant) -> View:
     )
 
 
-def ordered(state: State) -> list[Desk]:
-    """Returns desks by asset, window and start, so that rows keep their place."""
+def ordered(state: State, now: Instant) -> list[Desk]:
+    """Returns running windows first, then coming ones; each by asset, window and start."""
     assets = list(state.assets)
     return sorted(
         state.desks.values(),
-        key=lambda d: (assets.index(d.spec.asset), d.spec.window.seconds, d.spec.start_ns),
+        key=lambda d: (
+            now.wall_ns < d.spec.start_ns,
+            assets.index(d.spec.asset),
+            d.spec.window.seconds,
+            d.spec.start_ns,
+        ),
     )
 
 

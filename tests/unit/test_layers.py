@@ -41,6 +41,16 @@ def test_the_import_contracts_hold() -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+def test_only_the_command_line_composes() -> None:
+    """The composition root may look up at the console; so nobody may look up through it."""
+    users = {
+        str(path.relative_to(ROOT / "dailyarb"))
+        for path in (ROOT / "dailyarb").rglob("*.py")
+        if "dailyarb.runtime.compose" in imports(path)
+    }
+    assert users == {"verbs/run.py"}
+
+
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_a_venue_model_imports_models_only(path: Path) -> None:
     """Its money, rounding and fees are its own: an error of ours must not hide in both."""

@@ -130,17 +130,20 @@ class Desk:
             raise Refusal(f"the orderbook {posted.order.token} does not exist")
         order = SimOrder(posted, account, entry[0].market, entry[1], now_ns)
         check_terms(order, now_ns)
-        self._check_funds(order)
-        if crossing(order.market.book, order.book_side, order.book_price_e4):
+        crosses = crossing(order.market.book, order.book_side, order.book_price_e4)
+        self._check_funds(order, crosses)
+        if crosses:
             if order.post_only:
                 raise Refusal("invalid post-only order: order crosses book")
             check_dollar(order)
         return order
 
-    def _check_funds(self, order: SimOrder) -> None:
+    def _check_funds(self, order: SimOrder, crosses: bool) -> None:
+        """Checks what is free; a taker's fee comes on top, dearest at the limit price."""
         if order.side == BUY:
             free = self.available(order.account)
-            need = Fraction(order.size_e6 * order.price_e4, UNIT * ONE_E4)
+            size, price = Fraction(order.size_e6, UNIT), Fraction(order.price_e4, ONE_E4)
+            need = size * price + (taker_fee(price, size, _RATE) if crosses else 0)
         else:
             free = self.available(order.account, order.token)
             need = Fraction(order.size_e6, UNIT)
@@ -159,7 +162,7 @@ class Desk:
         try:
             if not market.accepting:
                 raise Refusal(f"the orderbook {order.token} does not exist")
-            self._check_funds(order)
+            self._check_funds(order, True)
             depth = market.book.depth_e6(side, limit)
             if order.tif == "FOK" and depth < order.size_e6:
                 raise Refusal(FOK_TEXT)

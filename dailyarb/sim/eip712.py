@@ -204,23 +204,29 @@ def wrapped(order: Order, contract: str = EXCHANGE_V2) -> tuple[bytes, bytes]:
     return keccak256(b"\x19\x01" + separator + struct), tail
 
 
+def auth_digest(address: str, timestamp: str, nonce: int) -> bytes:
+    """Returns what the L1 attestation signs."""
+    words = (
+        _address(address),
+        keccak256(timestamp.encode()),
+        _word(nonce),
+        keccak256(_AUTH_TEXT.encode()),
+    )
+    struct = keccak256(_type_hash(_AUTH_TYPE) + b"".join(words))
+    return keccak256(b"\x19\x01" + domain_separator("ClobAuthDomain", "1", "") + struct)
+
+
 def auth_signer(address: str, timestamp: str, nonce: int, signature: str) -> str:
     """Returns the address of the key that signed the L1 attestation.
 
     Raises:
         SignatureError: the signature cannot be read.
     """
-    words = (
-        _address(address), keccak256(timestamp.encode()), _word(nonce),
-        keccak256(_AUTH_TEXT.encode()),
-    )  # fmt: skip
-    struct = keccak256(_type_hash(_AUTH_TYPE) + b"".join(words))
-    separator = domain_separator("ClobAuthDomain", "1", "")
     try:
         raw = bytes.fromhex(signature.removeprefix("0x"))
     except ValueError as error:
         raise SignatureError("signature is not hex") from error
-    return recover(keccak256(b"\x19\x01" + separator + struct), raw)
+    return recover(auth_digest(address, timestamp, nonce), raw)
 
 
 def recover(digest: bytes, signature: bytes) -> str:

@@ -7,6 +7,7 @@ from the hot path, so they use plain websockets.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Container, Mapping, Sequence
 
@@ -202,7 +203,9 @@ class UserFeed(SocketFeed):
         self._write(link, "PING")
 
     def _take(self, link: _Link, raw: bytes, recv_ns: int) -> bool:
-        if raw in codec.CONTROL_WORDS or not self._seen.new(raw):
+        if raw in codec.CONTROL_WORDS:
+            return True
+        if not self._seen.new(hashlib.blake2b(raw, digest_size=16).digest()):
             return True
         for event in codec.user_events(raw, self._owner, self._roles, recv_ns, self._ours):
             self.context.emit(event)

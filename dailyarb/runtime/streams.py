@@ -112,6 +112,9 @@ class ListenerFeed(PooledFeed):
 
     def _hello(self, conn: int, listener: FeedListener) -> None:
         """Takes an open socket: greets first, so that the pool sees it subscribed."""
+        if conn not in self._tasks:
+            listener.drop()  # it was given up while the handshake was on its way
+            return
         self._listeners[conn] = listener
         self._greet(conn, listener)
         self._opened(conn)

@@ -48,6 +48,18 @@ SPEC = MarketSpec(
     fees=FeeSchedule(70_000),
     settlement=Settlement(SettlementKind.TWAP, 60),
 )
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Runs every test on both loops."""
+    if request.param == "asyncio":
+        return asyncio.DefaultEventLoopPolicy()
+    found = pytest.importorskip("uvloop").EventLoopPolicy()
+    assert isinstance(found, asyncio.AbstractEventLoopPolicy)
+    return found
+
+
 FEEDS = Feeds(connections=2, silent_feed_ms=400, max_book_age_ms=2_000)
 
 

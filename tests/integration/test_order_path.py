@@ -23,6 +23,18 @@ from dailyarb.core.domain.orders import TIF
 from dailyarb.runtime.submit import OrderPath, PathSettings
 
 A, B = "0x" + "aa" * 32, "0x" + "bb" * 32
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Runs every test on both loops."""
+    if request.param == "asyncio":
+        return asyncio.DefaultEventLoopPolicy()
+    found = pytest.importorskip("uvloop").EventLoopPolicy()
+    assert isinstance(found, asyncio.AbstractEventLoopPolicy)
+    return found
+
+
 SETTINGS = PathSettings(
     connections=3, reserved=1, submit_timeout_s=0.25, cancel_timeout_s=0.25, connect_timeout_s=0.5
 )

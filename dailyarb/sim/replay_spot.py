@@ -8,12 +8,16 @@ recording holds, is a stand-in: sixty-second averages of the recorded middle.
 from __future__ import annotations
 
 import json
+import random
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from dailyarb.core.domain.errors import UnitError
 from dailyarb.core.domain.units import parse_scaled
 from dailyarb.sim import wire
+from dailyarb.sim.oracle import Oracle
+from dailyarb.sim.settlement import Authenticate, SettlementModel
 from dailyarb.sim.types import NS_PER_MS, NS_PER_S, Delivery, Frame, Held, Reply, Request
 
 _PING_NS = 20 * NS_PER_S
@@ -23,6 +27,7 @@ _TOUCH = re.compile(rb'"b":"([0-9.]+)","B":"([0-9.]+)","a":"([0-9.]+)","A":"([0-
 _LAG_S = 3
 _LOOKBACK_S = 60
 _HISTORY_S = 240
+ASSETS = ("btc", "eth", "sol", "xrp", "doge", "hype", "bnb", "zec")  # whom the settling feed knows
 
 
 class StandIn:
@@ -62,6 +67,23 @@ class Mute:
     def twap_e18(self, second: int) -> int:
         """Raises ValueError: there is no value."""
         raise ValueError(f"no settling value of second {second} was recorded")
+
+
+class ReplaySettlement(SettlementModel):
+    """Is the settling socket of a replay; a symbol that was not recorded is taken and stays mute.
+
+    Refusing it would refuse the whole subscription that names it, and a client asks for all its
+    assets at once.
+    """
+
+    def __init__(
+        self, known: dict[str, StandIn], authenticate: Authenticate, seed: int, now_ns: int
+    ) -> None:
+        mute = {name: Mute() for name in ASSETS if name not in known}
+        feeds = cast('Mapping[str, Oracle]', {**known, **mute})
+        super().__init__(feeds, random.Random(f"{seed}/settlement"), authenticate, now_ns)
+        for name in mute:
+            self._hole_until_s[f"{name}usd"] = Mute.begin_s
 
 
 class _Client:

@@ -9,7 +9,6 @@ nothing, where that is so. When the last frame was played the sockets close poli
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
@@ -23,12 +22,11 @@ from dailyarb.sim.embedded import Credentials, throw_away
 from dailyarb.sim.gamma import Gamma, resolved_event
 from dailyarb.sim.loopback import Endpoints, Loopback, Mount
 from dailyarb.sim.network import POLYMARKET_WIRE, Carriage
-from dailyarb.sim.oracle import Oracle
 from dailyarb.sim.recordings import Channel, Recording, RecordingError, Source, open_path
 from dailyarb.sim.replay_desk import ReplayDesk
 from dailyarb.sim.replay_hall import RecordedEntry, RecordedHall
 from dailyarb.sim.replay_markets import ReplayMarket, doubts, read_markets
-from dailyarb.sim.replay_spot import Mute, ReplaySpot, StandIn
+from dailyarb.sim.replay_spot import ReplaySettlement, ReplaySpot, StandIn
 from dailyarb.sim.replay_time import Play, Played
 from dailyarb.sim.settlement import SettlementModel
 from dailyarb.sim.types import NS_PER_MS, NS_PER_S, Delivery, Frame, Held, Reply, Request
@@ -320,17 +318,8 @@ class ReplayVenues:
 
     def _settlement(self, now_ns: int) -> SettlementModel:
         """Returns the settling feed: stand-ins where spot was recorded, silence elsewhere."""
-        assets = {entry.market.facts.asset for entry in self.hall.entries()}
         known = {name.removesuffix("usdt"): feed for name, feed in self.stand_ins.items()}
-        feeds: dict[str, Any] = {asset: Mute() for asset in sorted(assets - set(known))}
-        model = SettlementModel(
-            cast("Mapping[str, Oracle]", {**known, **feeds}),
-            random.Random(f"{self.profile.seed}/settlement"),
-            self.ledger.authenticate,
-            now_ns,
-        )
-        model.silent = not known
-        return model
+        return ReplaySettlement(known, self.ledger.authenticate, self.profile.seed, now_ns)
 
     # ---- for the shell
 

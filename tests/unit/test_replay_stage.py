@@ -54,9 +54,11 @@ class Stage:
         self.say("m", {**first, "custom_feature_enabled": True})
         self.say("u", {"type": "user", "auth": auth})
         venues.settlement.receive("s", json.dumps({"op": "auth", "rid": "a", "auth": auth}), NOW)
-        wanted = {"channel": "price.crypto.twap"}
-        wanted["filter"] = {"symbol": "btcusd", "window_seconds": 60}  # type: ignore[assignment]
-        op = {"op": "subscribe", "rid": "s", "subscriptions": [wanted]}
+        wanted = [
+            {"channel": "price.crypto.twap", "filter": {"symbol": name, "window_seconds": 60}}
+            for name in ("ethusd", "btcusd")
+        ]
+        op = {"op": "subscribe", "rid": "s", "subscriptions": wanted}
         venues.settlement.receive("s", json.dumps(op), NOW)
 
     def say(self, conn_id: str, body: dict[str, Any]) -> None:
@@ -174,15 +176,16 @@ def test_what_means_nothing_is_said(whole: Stage) -> None:
 
 
 def test_the_settling_feed_is_a_stand_in_or_silent(whole: Stage) -> None:
-    values = whole.frames("s", "price.crypto.twap")
+    nothing, *values = whole.frames("s", "price.crypto.twap")
+    assert nothing["payload"] == {"symbol": "ethusd", "data": []}
     assert values[0]["snapshot"] is True
     assert len(values[0]["payload"]["data"]) > 100
     assert 61_000 < float(values[-1]["payload"]["full_accuracy_value"]) < 62_500
     quiet = Stage(str(WINDOW))
     quiet.listen()
     quiet.run(10.0)
-    assert quiet.frames("s", "price.crypto.twap")[0]["payload"]["data"] == []
-    assert len(quiet.frames("s", "price.crypto.twap")) == 1
+    said = [frame["payload"] for frame in quiet.frames("s", "price.crypto.twap")]
+    assert said == [{"symbol": name, "data": []} for name in ("ethusd", "btcusd")]
 
 
 def test_no_snapshot_before_the_first_recorded_book_and_a_whole_one_after() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from dailyarb.core.domain.errors import BoardError
 from dailyarb.core.domain.events import FeedStatus
 from dailyarb.core.domain.orders import LIVE
+from dailyarb.core.domain.view import View
 from dailyarb.verbs import facts, past
 from dailyarb.verbs.engine import Glance, Window, glance, instance_of, places
 from dailyarb.verbs.output import Column, Output, count, money, yes
@@ -83,12 +84,22 @@ def _status_lines(row: dict[str, Any]) -> list[str]:
 def _feed_words(feed: dict[str, Any]) -> str:
     """Returns a feed as `PM 0.1s 212/s`, with its status where that is not good."""
     bad = "" if feed["status"] == FeedStatus.FRESH.value else f" {feed['status']}"
+    if feed["age_ms"] < 0:  # nothing has come yet
+        return f"{feed['feed']}{bad}"
     return f"{feed['feed']}{bad} {feed['age_ms'] / 1000:.1f}s {feed['rate_hz']:.0f}/s"
+
+
+def _view(arguments: Namespace, out: Output) -> View:
+    """Returns what the engine shows; says so if that engine is gone and this its last word."""
+    seen = glance(arguments)
+    if not seen.alive:
+        out.warn(f"engine lost: this is what it last showed, {seen.age_s:.0f} s ago")
+    return seen.view
 
 
 def why(arguments: Namespace, out: Output) -> int:
     """Names the gate that stops each market."""
-    view = glance(arguments).view
+    view = _view(arguments, out)
     wanted = arguments.market
     rows = [
         facts.market(desk) for desk in view.markets if not wanted or facts.is_market(desk, wanted)
@@ -113,7 +124,7 @@ def _none_like(what: str, wanted: str) -> str:
 
 def orders(arguments: Namespace, out: Output) -> int:
     """Lists orders, open and recent."""
-    view = glance(arguments).view
+    view = _view(arguments, out)
     rows = [facts.order(row) for row in view.orders if not arguments.open or row.state in LIVE]
     columns = [
         Column("sent", "sent", facts.clock),
@@ -156,7 +167,7 @@ def fills(arguments: Namespace, out: Output) -> int:
 
 def pnl(arguments: Namespace, out: Output) -> int:
     """Shows profit and loss; evidence classes stand apart and are never added."""
-    view = glance(arguments).view
+    view = _view(arguments, out)
     if arguments.by == "hour":
         columns = [
             Column("key", "strategy"),
@@ -198,7 +209,7 @@ def alerts(arguments: Namespace, out: Output) -> int:
                 "acked": row.acked,
                 "text": row.text,
             }
-            for row in glance(arguments).view.alerts
+            for row in _view(arguments, out).alerts
         ]
     except BoardError:
         rows = past.alerts(places(instance_of(arguments)).journal)
@@ -216,7 +227,7 @@ def alerts(arguments: Namespace, out: Output) -> int:
 
 def markets(arguments: Namespace, out: Output) -> int:
     """Lists open and coming windows with the rules of each."""
-    view = glance(arguments).view
+    view = _view(arguments, out)
     specs = past.markets(places(instance_of(arguments)).journal, view.run)
     shown = {desk.market_id: desk for desk in view.markets}
     rows = []

@@ -360,6 +360,9 @@ class TestLooking:
         code, out, _ = say("status")
         assert code == Exit.NO
         assert "ENGINE LOST" in out
+        code, out, err = say("orders", "--json")
+        assert "last showed, 60 s ago" in err
+        assert json.loads(out)
 
     def test_why_names_the_gate_its_number_and_its_limit(self, say, lay) -> None:
         view = lay(fixtures.running())

@@ -228,15 +228,12 @@ class Journal:
         return self._helper.age_ms()
 
     def disk_state(self) -> DiskState:
-        """Returns sync age, free space of the file system in MB, and the first disk error."""
-        found = os.statvfs(self.path.parent)
-        free_mb = found.f_bavail * found.f_frsize // 1_000_000
-        return DiskState(self.sync_age_ms(), free_mb, self._helper.error)
+        """Returns sync age, free space in MB as of a second ago, and the first disk error."""
+        return DiskState(self.sync_age_ms(), self._helper.free_mb, self._helper.error)
 
     def size_mb(self) -> float:
-        """Returns the size of all files of the journal in MB."""
-        files = self.path.parent.glob(f"{self.path.stem}*{self.path.suffix}*")
-        return sum(file.stat().st_size for file in files) / 1_000_000
+        """Returns the size of all files of the journal in MB, as of a second ago."""
+        return self._helper.size_mb
 
     def sync(self) -> None:
         """Waits until all rows are on the disk; only for starts and stops, never while trading.

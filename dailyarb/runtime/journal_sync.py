@@ -9,6 +9,7 @@ checkpoint restarts the WAL and syncs its header (4 ms), which must not fall to 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -23,6 +24,7 @@ from dailyarb.runtime.journal_read import BUSY_S, head_path, pack_head
 _MIB = 1 << 20
 _QUIET_NS = 250_000_000
 _RETRY_NS = 200_000_000
+_MEASURE_NS = 1_000_000_000
 
 
 class WalFile:
@@ -65,7 +67,10 @@ class DiskHelper:
         self, path: Path, settings: JournalSettings, prepare_next: Callable[[], sqlite3.Connection]
     ) -> None:
         self.error = ""
+        self.free_mb = 0
+        self.size_mb = 0.0
         self.next_ready: sqlite3.Connection | None = None
+        self._path = path
         self._settings = settings
         self._prepare_next = prepare_next
         self._head = os.open(head_path(path), os.O_CREAT | os.O_WRONLY, 0o600)
@@ -79,6 +84,7 @@ class DiskHelper:
         self._checkpoint_ns = time.monotonic_ns()
         self._checkpointed_seq = 0
         self._retired_ns = 0
+        self._measured_ns = 0
         self._prepared: sqlite3.Connection | None = None
         self._wake = threading.Event()
         self._stopping = False
@@ -90,7 +96,8 @@ class DiskHelper:
         self._wal = wal
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Starts the thread, after one look at the disk."""
+        self._measure()
         self._thread.start()
 
     def appended(self, seq: int, chain: bytes) -> None:
@@ -144,6 +151,8 @@ class DiskHelper:
             try:
                 self._sync()
                 self._housekeep(time.monotonic_ns())
+                if time.monotonic_ns() - self._measured_ns > _MEASURE_NS:
+                    self._measure()
             except (OSError, sqlite3.Error, JournalError) as error:
                 self.error = self.error or str(error)
         try:
@@ -151,6 +160,18 @@ class DiskHelper:
             self._checkpoint()
         except (OSError, sqlite3.Error) as error:
             self.error = self.error or str(error)
+
+    def _measure(self) -> None:
+        """Looks at free space and size here: asking a hanging disk would stop the engine's loop."""
+        self._measured_ns = time.monotonic_ns()
+        found = os.statvfs(self._path.parent)
+        self.free_mb = found.f_bavail * found.f_frsize // 1_000_000
+        files = self._path.parent.glob(f"{self._path.stem}*{self._path.suffix}*")
+        size = 0
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):  # SQLite may just have removed its WAL
+                size += file.stat().st_size
+        self.size_mb = size / 1_000_000
 
     def _sync(self) -> None:
         if not self._dirty_ns and not self._syncing_ns:

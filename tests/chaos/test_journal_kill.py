@@ -1,4 +1,4 @@
-"""The journal under SIGKILL and on a full disk (F68, F70)."""
+"""The journal under SIGKILL and on a full disk, and beside a frozen reader (F68, F70, F85)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from dailyarb.core.domain.clock import Instant
+from dailyarb.core.domain.orders import OrderState
 from dailyarb.core.domain.records import OrderMoved
-from dailyarb.runtime.journal_read import JournalReader, walk
+from dailyarb.core.domain.rung import Evidence
+from dailyarb.core.domain.settings import JournalSettings
+from dailyarb.runtime.journal import Journal
+from dailyarb.runtime.journal_read import JournalReader, list_segments, walk
 
 KILLS_QUICK = 12
 KILLS_LONG = 200
@@ -36,6 +42,17 @@ while True:
     name = f"{sys.argv[2]}:{batch}:{size}"
     seq = journal.append([OrderMoved(name, OrderState.OPEN, "x" * 200)] * size, Instant(1, 1))
     os.write(1, b"%d\\n" % seq)
+"""
+
+# Stands inside a read transaction, as a console stopped in the middle of a fetch does.
+READER = """
+import sqlite3, sys, time
+from pathlib import Path
+connection = sqlite3.connect(f"{Path(sys.argv[1]).as_uri()}?mode=ro", uri=True)
+connection.isolation_level = None
+connection.execute("BEGIN")
+print(connection.execute("SELECT count(*) FROM journal").fetchone()[0], flush=True)
+time.sleep(60)
 """
 
 FULL = """
@@ -111,6 +128,32 @@ def test_no_acknowledged_row_is_lost_by_sigkill(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_no_acknowledged_row_is_lost_by_many_sigkills(tmp_path: Path) -> None:
     kill_many(tmp_path / "journal.db", KILLS_LONG)
+
+
+def test_a_reader_frozen_inside_a_read_bounds_the_wal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal(
+        path, "r1", Evidence.SIM, JournalSettings(sync_ms=2, ballast_mib=0, wal_mib_max=1)
+    )
+    journal.append([OrderMoved("0x1", OrderState.OPEN)], Instant(1, 1))
+    with subprocess.Popen([sys.executable, "-c", READER, str(path)], stdout=subprocess.PIPE) as it:
+        assert it.stdout is not None
+        assert it.stdout.readline() == b"1\n"
+        os.kill(it.pid, signal.SIGSTOP)
+        row = OrderMoved("0x2", OrderState.OPEN, "x" * 2000)
+        end = time.monotonic() + 20
+        while len(list_segments(path)) == 1:
+            assert time.monotonic() < end, "the journal did not leave the pinned segment"
+            for _ in range(20):
+                journal.append([row], Instant(1, 1))
+        pinned = (tmp_path / "journal.db-wal").stat().st_size
+        for _ in range(200):
+            journal.append([row], Instant(1, 1))
+        assert (tmp_path / "journal.db-wal").stat().st_size == pinned
+        os.kill(it.pid, signal.SIGKILL)
+    last = journal.last_seq
+    journal.close()
+    assert sum(1 for _ in walk(path)) == last
 
 
 def test_a_full_disk_refuses_and_leaves_a_sound_file(tmp_path: Path) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import ssl
+import subprocess
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 
 from dailyarb.core.domain.clock import ManualClock
@@ -23,6 +27,10 @@ from dailyarb.core.domain.orders import TIF
 from dailyarb.runtime.submit import OrderPath, PathSettings
 
 A, B = "0x" + "aa" * 32, "0x" + "bb" * 32
+
+
+# The hook that replaces this fixture exists in the newest plugin only.
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy.")
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -53,13 +61,14 @@ Write = Callable[[asyncio.StreamWriter, bytes, bytes], Awaitable[None]]
 class Hostile:
     """Serves HTTP requests with whatever bytes the test wants."""
 
-    def __init__(self, answer: Write) -> None:
+    def __init__(self, answer: Write, tls: ssl.SSLContext | None = None) -> None:
         self.answer = answer
+        self.tls = tls
         self.requests: list[tuple[bytes, bytes]] = []
         self.connections = 0
 
     async def __aenter__(self) -> Hostile:
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
         self.port = self.server.sockets[0].getsockname()[1]
         return self
 
@@ -357,6 +366,49 @@ async def test_a_heartbeat_with_a_wrong_id_is_repeated_once_with_the_right_one()
         await path.close()
     assert events == [HeartbeatResult(1, ok=True)]
     assert [json.loads(body)["heartbeat_id"] for _, body in server.requests] == ["", "right"]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Gives a throw-away certificate and key for 127.0.0.1."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with")
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = [openssl, *words.split(), "-keyout", key, "-out", cert, *names]
+    subprocess.run(command, check=True, capture_output=True)
+    return cert, key
+
+
+async def test_orders_travel_encrypted_and_only_to_whom_we_trust(
+    certificate: tuple[str, str],
+) -> None:
+    events: list[Event] = []
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(*certificate)
+    client_side = ssl.create_default_context(cafile=certificate[0])
+    async with Hostile(reply(200, OK), server_side) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        trusting = msgspec.structs.replace(SETTINGS, tls=client_side)
+        path = OrderPath(url, Seal(), "the-key", ManualClock(), events.append, trusting)
+        await path.start()
+        await until(lambda: path.state().alive == 3)
+        path.submit(Submit((order(A, TIF.GTC),), asked_ns=7))
+        await until(lambda: bool(events))
+        assert result(events).results[0].outcome is LegOutcome.RESTING
+        await path.close()
+
+        events.clear()
+        stranger = OrderPath(url, Seal(), "the-key", ManualClock(), events.append, SETTINGS)
+        await stranger.start()
+        stranger.submit(Submit((order(A, TIF.GTC),), asked_ns=7))
+        await until(lambda: bool(events))
+        assert result(events).results[0].outcome is LegOutcome.UNSENT
+        assert "certificate" in stranger.state().last_failure.lower()
+        await stranger.close()
 
 
 async def test_a_lost_connection_is_replaced() -> None:

@@ -25,12 +25,26 @@ if TYPE_CHECKING:
     from dailyarb.tui.app import Console
 
 
-class _Life:
-    """Holds one engine with its lock and log, for as long as a `with` lasts."""
+class Life:
+    """Holds one engine with its lock and log, for as long as a `with` lasts.
 
-    def __init__(self, loaded: Loaded, options: RunOptions, stream: bool) -> None:
+    Args:
+        loaded: settings in force.
+        options: what the command asked.
+        stream: whether log lines go to standard output too.
+        venue: what to start as the venues instead of the configured ones: measuring.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        options: RunOptions,
+        stream: bool,
+        venue: list[str] | None = None,
+    ) -> None:
         self.places = Places(loaded.settings.instance)
         self.core = engine_core(loaded.settings.engine.core, allowed())
+        self._venue = venue
         self._loaded = loaded
         self._options = options
         self._stream = stream
@@ -46,14 +60,11 @@ class _Life:
             stack.callback(log.close)
             # Whatever is started from here, thread or process, keeps off the engine's core.
             stay_off(self.core)
-            life = EngineRun(self._loaded, self._options, self.places, log, run, self._off)
+            life = EngineRun(self._loaded, self._options, self.places, log, run, self.core)
             stack.callback(life.release)
-            life.open()
+            life.open(self._venue)
             self._stack = stack.pop_all()
         return life
-
-    def _off(self) -> None:
-        stay_off(self.core)
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -65,10 +76,9 @@ def run_headless(loaded: Loaded, options: RunOptions) -> int:
     Raises:
         DailyarbError: it cannot start; the caller turns each kind into its exit code.
     """
-    keeper = _Life(loaded, options, stream=True)
-    with keeper as life:
-        pin_to(keeper.core)
-        code = _loop(lambda: _live(life))
+    with Life(loaded, options, stream=True) as life:
+        own_core(life)
+        code = loop(lambda: _live(life))
         life.log.flush()
         if options.duration_s is not None or loaded.settings.venues.kind is VenueKind.REPLAY:
             life.say_summary()
@@ -80,7 +90,12 @@ async def _live(life: EngineRun) -> int:
     return await life.run()
 
 
-def _loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
+def own_core(life: EngineRun) -> None:
+    """Pins this thread to the engine's core; every other process of ours keeps off it."""
+    pin_to(life.core)
+
+
+def loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """Runs a coroutine on uvloop where it is installed, else on asyncio's own loop."""
     try:
         import uvloop
@@ -187,7 +202,7 @@ def _run_inline(loaded: Loaded, options: RunOptions) -> int:
     from dailyarb.tui.app import Console, ConsoleOptions
     from dailyarb.tui.source import BoardSource
 
-    with _Life(loaded, options, stream=False) as life:
+    with Life(loaded, options, stream=False) as life:
         places, settings, who = life.places, loaded.settings, _who()
         source = BoardSource(places.board, places.socket, who=who)
 

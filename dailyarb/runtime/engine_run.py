@@ -34,6 +34,7 @@ from dailyarb.runtime.board import BoardWriter
 from dailyarb.runtime.bursts import MarketBursts, SpotBursts
 from dailyarb.runtime.clock import BootClock, boot_ns, measure
 from dailyarb.runtime.control import ControlServer
+from dailyarb.runtime.cores import stay_off
 from dailyarb.runtime.discovery import Discovery
 from dailyarb.runtime.gauges import Gauges
 from dailyarb.runtime.identity import Identity, identify
@@ -71,7 +72,7 @@ class EngineRun:
         places: where the instance keeps its files.
         log: log of this process.
         run: id of this run.
-        cores: cores that are not the engine's, for its helpers' threads.
+        core: the engine's own core, which its helper threads leave to it; None pins nothing.
     """
 
     def __init__(  # noqa: PLR0913 - the shell is where everything meets
@@ -81,7 +82,7 @@ class EngineRun:
         places: Places,
         log: Log,
         run: str,
-        off_core: Callable[[], None],
+        core: int | None,
     ) -> None:
         self.loaded = loaded
         self.settings = loaded.settings
@@ -90,19 +91,24 @@ class EngineRun:
         self.log = log
         self.run_id = run
         self.clock = BootClock()
-        self._off_core = off_core
+        self.core = core
         self._venues: Venues | None = None
         self._greeting: Greeting | None = None
         self._ended: asyncio.Future[tuple[int, str]] | None = None
         self._noted: dict[str, int] = {}
+        self._opened = False
 
     # birth
 
-    def open(self) -> None:
-        """Starts the venues, reads the journal, makes the engine. Blocks; before the loop."""
+    def open(self, venue: list[str] | None = None) -> None:
+        """Starts the venues, reads the journal, makes the engine. Blocks; before the loop.
+
+        Args:
+            venue: the program that is the venues, instead of the configured ones.
+        """
         settings = self.settings
         if settings.venues.kind is not VenueKind.LIVE:
-            self._venues = start_venues(venue_argv(settings))
+            self._venues = start_venues(venue or venue_argv(settings))
             self._greeting = read_greeting(self._venues.greeting, settings)
         self.identity = identify(settings, self._greeting, self.log.redactor)
         mode = self._mode()
@@ -127,6 +133,7 @@ class EngineRun:
         )
         self.board = BoardWriter.create(self.places.board, self.run_id, MARKETS_MAX)
         self.ring = Ring(settings.recording.ring_mib << 20)
+        self._opened = True
         self.log.event(
             "info",
             "run.started",
@@ -354,6 +361,14 @@ class EngineRun:
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(name, self.stop, name.name)
 
+    @property
+    def control_url(self) -> str:
+        """Returns the venues' control endpoint, "" for real ones."""
+        return self._greeting.control if self._greeting else ""
+
+    def _leave_core(self) -> None:
+        stay_off(self.core)
+
     def _recorder_start(self) -> None:
         self.recorder: Recorder | None = None
         if self.settings.recording.enabled:
@@ -362,7 +377,7 @@ class EngineRun:
                 self.places.recordings,
                 self.settings.recording,
                 self.run_id,
-                self._off_core,
+                self._leave_core,
             )
             self.recorder.start()
 
@@ -385,8 +400,9 @@ class EngineRun:
 
     def release(self) -> None:
         """Closes journal, board and venues; after the loop."""
-        self.journal.close()
-        self.board.close()
+        if self._opened:
+            self.journal.close()
+            self.board.close()
         if self._venues is not None:
             self._venues.stop()
 

@@ -14,7 +14,6 @@ from dailyarb.venues.endpoints import Endpoints
 from dailyarb.venues.polymarket.catalog import Wanted
 
 EMBEDDED, REPLAY = "dailyarb.sim.embedded", "dailyarb.sim.replay"
-SETTLE_PATH = "/ws"
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -73,8 +72,7 @@ def read_greeting(body: dict[str, Any], settings: Settings) -> Greeting:
         ConfigError: an address is missing.
         msgspec.ValidationError: the credentials are malformed.
     """
-    where = dict(body["endpoints"])
-    where["settle_ws"] += SETTLE_PATH  # the process names its base, as the live venue's page does
+    where = body["endpoints"]
     replay = body.get("replay", {})
     venues = settings.venues
     return Greeting(

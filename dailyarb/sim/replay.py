@@ -47,7 +47,7 @@ def greeting(endpoints: Endpoints, venues: ReplayVenues) -> str:
 async def live(
     profile: ReplayProfile, port: int, ready_fd: int, parent_pid: int, linger_s: float
 ) -> None:
-    """Serves until a signal comes, the parent is gone, or `linger_s` after the recording's end.
+    """Serves until a signal comes, the parent is gone, or `linger_s` after the sockets closed.
 
     Raises:
         RecordingError: a recording cannot be read.
@@ -79,11 +79,11 @@ async def live(
 
 
 async def _watch(venues: ReplayVenues, parent_pid: int, linger_s: float) -> None:
-    """Returns once the parent is another, or when the end was there to be seen for a while."""
+    """Returns once the parent is another, or a while after the sockets closed."""
     seen_s = 0.0
     while not parent_pid or os.getppid() == parent_pid:
         await asyncio.sleep(_WATCH_S)
-        seen_s = seen_s + _WATCH_S if venues.ended else 0.0
+        seen_s = seen_s + _WATCH_S if venues.closed else 0.0
         if seen_s >= linger_s:
             return
 
@@ -99,7 +99,8 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--parent-pid", type=int, default=0, help="end when this parent is gone")
     words.add_argument("--start-cash-usd", type=int, default=1_000)
     words.add_argument("--lead-in", type=float, default=3.0, help="seconds before the first frame")
-    words.add_argument("--linger", type=float, default=60.0, help="seconds to stay after the end")
+    words.add_argument("--close-after", type=float, default=5.0, help="sockets, after the end")
+    words.add_argument("--linger", type=float, default=10.0, help="process, after the sockets")
     words.add_argument("--no-wire", action="store_true", help="the order book at no distance")
     return words
 
@@ -113,6 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
         seed=given.seed,
         start_cash_usd=given.start_cash_usd,
         lead_in_s=given.lead_in,
+        close_s=given.close_after,
         wire=not given.no_wire,
     )
     try:

@@ -2,8 +2,8 @@
 
 `ReplayVenues` mounts like the embedded venues. Orders meet the fill model on the recorded book, so
 what comes of them is evidence REPLAY; `meaningless` says why a signal on these recordings is worth
-nothing, where that is so. When the last frame was played the sockets close politely (1000) and
-`GET /control/status` on the order book's address answers `"ended": true`.
+nothing, where that is so. When the last frame was played `GET /control/status` on the order book's
+address answers `"ended": true`; a little later the sockets close politely (1000).
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class ReplayProfile(NamedTuple):
     """Is what may be chosen about a replay.
 
     lead_in_s passes before the first frame, for clients to connect; resolve_s is how long after its
-    end a window is resolved; wire off takes the distance to the order book away.
+    end a window is resolved; for close_s after the end the sockets stay open, so that whoever asks
+    the status can leave in order; wire off takes the distance to the order book away.
     """
 
     path: str
@@ -48,6 +49,7 @@ class ReplayProfile(NamedTuple):
     start_cash_usd: int = 1_000
     lead_in_s: float = 3.0
     resolve_s: float = 5.0
+    close_s: float = 5.0
     hold_ms: int = 50
     wire: bool = True
 
@@ -74,8 +76,8 @@ class _ReplayOrders:
     def connect(
         self, conn_id: str, path: str, query: tuple[tuple[str, str], ...], now_ns: int
     ) -> int:
-        """Opens a socket of the order book; refused once the recording has ended."""
-        if self._stage.ended:
+        """Opens a socket of the order book; refused once the play is over."""
+        if self._stage.closed:
             return 503
         status = self._stage.channels.connect(conn_id, path, now_ns)
         if status == 101:
@@ -119,7 +121,7 @@ class _ReplayOrders:
             if entry.market.outbox:
                 self._stage.channels.flush(entry.market, now_ns)
         out, self._stage.channels.out = self._stage.channels.out, []
-        if self._stage.ended:
+        if self._stage.closed:
             out += [Delivery(now_ns, name, _END, Frame.CLOSE, 1000) for name in self._conns]
             self._conns.clear()
         return out
@@ -134,8 +136,8 @@ class _ReplayBinance:
     def connect(
         self, conn_id: str, path: str, query: tuple[tuple[str, str], ...], now_ns: int
     ) -> int:
-        """Opens a stream; refused once the recording has ended."""
-        return 503 if self._stage.ended else self._stage.spot.connect(conn_id, path, query)
+        """Opens a stream; refused once the play is over."""
+        return 503 if self._stage.closed else self._stage.spot.connect(conn_id, path, query)
 
     def receive(self, conn_id: str, text: str, now_ns: int) -> None:
         """Takes one command."""
@@ -164,7 +166,7 @@ class _ReplayBinance:
         spot = self._stage.spot
         spot.tick(now_ns)
         out, spot.out = spot.out, []
-        if self._stage.ended:
+        if self._stage.closed:
             out += [Delivery(now_ns, name, _END, Frame.CLOSE, 1000) for name in spot.close_all()]
         return out
 
@@ -177,7 +179,8 @@ class ReplayVenues:
         binance: the exchange, a venue model.
         settlement: the settling feed, a venue model.
         meaningless: why a signal here means nothing; empty when it may mean something.
-        ended: the last frame was played and every window that could be resolved is.
+        ended_ns: when the last frame was played and every window that could be resolved was, or 0.
+        closed: the sockets were closed, close_s after that.
     """
 
     def __init__(self, profile: ReplayProfile, now_ns: int) -> None:
@@ -216,7 +219,8 @@ class ReplayVenues:
         self.credentials = throw_away(profile.seed)
         self.account = _account(self.credentials, profile.start_cash_usd)
         self.ledger.open(self.account)
-        self.ended = False
+        self.ended_ns = 0
+        self.closed = False
         self.damage = ""
         self.orders = _ReplayOrders(self)
         self.binance = _ReplayBinance(self)
@@ -236,7 +240,9 @@ class ReplayVenues:
             self._show(played)
             self._advance()
         self._settle(now_ns)
-        self.ended = self._next is None and not self._waiting(now_ns)
+        if not self.ended_ns and self._next is None and not self._waiting(now_ns):
+            self.ended_ns = now_ns
+            self.hall.schedule.at(now_ns + int(self.profile.close_s * NS_PER_S), self._shut)
 
     def next_due_ns(self) -> int | None:
         """Returns when `pump` is wanted next."""
@@ -274,6 +280,15 @@ class ReplayVenues:
             quote = self.spot.play(played.payload, played.at_ns)
             if quote is not None and quote[0] in self.stand_ins:
                 self.stand_ins[quote[0]].observe(quote[1], played.at_ns)
+
+    @property
+    def ended(self) -> bool:
+        """Says whether the play has come to its end."""
+        return self.ended_ns > 0
+
+    def _shut(self, now_ns: int) -> None:
+        del now_ns
+        self.closed = True
 
     # ---- windows
 

@@ -22,6 +22,7 @@ from dailyarb._fast.router import BookRouter
 from dailyarb._fast.spot import SpotRouter
 from dailyarb.core.domain.market import Side
 from dailyarb.core.domain.orders import TIF
+from dailyarb.runtime.replay_watch import recording_ended
 from dailyarb.sim.loopback import Endpoints, Loopback, VenueClock
 from dailyarb.sim.replay import EXIT_UNREADABLE, ReplayProfile, ReplayVenues
 from tests.replay_client import ReplayClient
@@ -91,7 +92,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 async def serve(path: str, speed: float) -> Served:
     clock = VenueClock()
-    venues = ReplayVenues(ReplayProfile(path, speed, lead_in_s=0.3), clock.now_ns())
+    venues = ReplayVenues(ReplayProfile(path, speed, lead_in_s=0.3, close_s=0.2), clock.now_ns())
     loopback = Loopback(clock, random.Random(1))
     at = await venues.serve(loopback)
     router = BookRouter()
@@ -99,6 +100,7 @@ async def serve(path: str, speed: float) -> Served:
         frames, desyncs = await asyncio.wait_for(follow_market(at, router), 30.0)
         async with aiohttp.ClientSession() as http:
             status = await (await http.get(f"{at.clob_http}/control/status")).json()
+            assert await recording_ended(http, at.control_http)
     finally:
         await loopback.close()
     return Served(venues, router, frames, desyncs, status)
@@ -122,12 +124,12 @@ def check(served: Served) -> None:
 
 
 async def test_a_shipped_window_is_served_whole() -> None:
-    check(await serve(str(WINDOW), 250.0))
+    check(await serve(str(WINDOW), 100.0))
 
 
 async def test_a_shared_cronos_window_is_served_whole(shared_data: Path) -> None:
     folder = shared_data / "ws/polymarket/cronosvirus00"
-    check(await serve(str(next(folder.glob("*1776253500*"))), 100.0))
+    check(await serve(str(next(folder.glob("*1776253500*"))), 60.0))
 
 
 async def test_the_full_rate_capture_is_served_whole_at_thrice_its_pace(shared_data: Path) -> None:
@@ -174,7 +176,8 @@ async def test_two_days_side_by_side_feed_both_venues_and_orders_fill() -> None:
 def test_as_a_process_it_says_where_it_is_and_leaves_when_done() -> None:
     read_fd, write_fd = os.pipe()
     command = [sys.executable, "-m", "dailyarb.sim.replay", "--path", str(WINDOW)]
-    options = ["--speed", "1000", "--lead-in", "0.1", "--linger", "1", "--ready-fd", str(write_fd)]
+    pace = ["--speed", "1000", "--lead-in", "0.1", "--close-after", "0.1", "--linger", "1"]
+    options = [*pace, "--ready-fd", str(write_fd)]
     process = subprocess.Popen([*command, *options], pass_fds=[write_fd])
     os.close(write_fd)
     with os.fdopen(read_fd) as pipe:

@@ -157,6 +157,7 @@ def test_the_window_is_resolved_by_its_last_book_and_winners_are_paid(whole: Sta
 
 def test_the_end_is_polite_and_visible(whole: Stage) -> None:
     assert whole.venues.ended
+    assert whole.heard["m"][-1].at_ns - whole.venues.ended_ns >= 5 * SECOND  # time to be seen
     for name in ("m", "u", "b"):
         assert whole.heard[name][-1].frame is Frame.CLOSE
         assert whole.heard[name][-1].code == 1000

@@ -28,9 +28,6 @@ _NAMES = {
     "disarm": OperatorVerb.DISARM,
     "breaker": OperatorVerb.BREAKER_RESET,
     "reconcile": OperatorVerb.RECONCILE,
-    "claim": OperatorVerb.CLAIM,
-    "reload": OperatorVerb.RELOAD,
-    "lease": OperatorVerb.LEASE,
     "ack": OperatorVerb.ACK,
 }
 _STRATEGY = {

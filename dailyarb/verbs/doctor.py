@@ -21,6 +21,7 @@ from dailyarb.core.domain.errors import BoardError, ConfigError, JournalError, S
 from dailyarb.core.domain.settings import Settings, VenueKind
 from dailyarb.runtime import secrets
 from dailyarb.runtime.paths import Places
+from dailyarb.verbs import past
 from dailyarb.verbs.engine import Window, instance_of, places
 from dailyarb.verbs.output import Column, Output
 
@@ -178,6 +179,10 @@ def _engine(instance: str) -> Iterator[Finding]:
             seen = window.look()
     except BoardError:
         yield Finding("engine", "ok", f"none runs as {instance!r}")
+        return
+    ended = None if seen.alive else past.ending(journal, seen.view.run)
+    if ended is not None and ended.code == 0:
+        yield Finding("engine", "ok", f"none runs as {instance!r}; the last run ended cleanly")
         return
     if not seen.alive:
         what = f"pid {seen.pid} is gone or silent since {seen.age_s:.0f} s"

@@ -32,7 +32,7 @@ def status(arguments: Namespace, out: Output) -> int:
 
 
 def _show_status(seen: Glance, arguments: Namespace, out: Output) -> None:
-    row = facts.status(seen)
+    row = {**facts.status(seen), "engine": _engine_words(seen)}
     if out.json:
         out.value(row)
     elif arguments.plain:
@@ -43,6 +43,18 @@ def _show_status(seen: Glance, arguments: Namespace, out: Output) -> None:
         out.write(clear + "\n".join(_status_lines(row)))
 
 
+def _engine_words(seen: Glance) -> str:
+    """Returns whether the engine lives, has ended by itself, or is lost."""
+    if seen.alive:
+        return f"engine {seen.age_s:.1f}s"
+    ended = past.ending(places(seen.view.instance).journal, seen.view.run)
+    if ended is not None and ended.code == 0:
+        return f"ended {seen.age_s:.0f}s ago: {ended.why}"
+    if ended is not None:
+        return f"ENDED with code {ended.code} {seen.age_s:.0f}s ago: {ended.why}"
+    return f"ENGINE LOST, last heard of {seen.age_s:.0f}s ago"
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -51,9 +63,6 @@ def _plain(value: Any) -> str:
 
 def _status_lines(row: dict[str, Any]) -> list[str]:
     """Returns the status as lines that fit 80 columns."""
-    engine = f"engine {row['engine_age_s']:.1f}s"
-    if not row["engine_alive"]:
-        engine = f"ENGINE LOST, last heard of {row['engine_age_s']:.0f}s ago"
     rung = row["rung"] + (f" ({row['rung_detail']})" if row["rung_detail"] else "")
     feeds = "  ".join(_feed_words(feed) for feed in row["feeds"])
     offset = row["clock_offset_ms"]
@@ -67,7 +76,7 @@ def _status_lines(row: dict[str, Any]) -> list[str]:
         f"Unknown {row['unknown_orders']}  Orders {row['open_orders']}  Markets {row['markets']}"
     )
     lines = [
-        f"{row['instance']}  [{row['mode']}]  [{rung}]  {row['source']}  {engine}",
+        f"{row['instance']}  [{row['mode']}]  [{rung}]  {row['source']}  {row['engine']}",
         money,
         f"{feeds or 'no feeds yet'}  CLK {'-' if offset is None else f'{offset:+.0f}ms'}",
         counts,
@@ -93,7 +102,7 @@ def _view(arguments: Namespace, out: Output) -> View:
     """Returns what the engine shows; says so if that engine is gone and this its last word."""
     seen = glance(arguments)
     if not seen.alive:
-        out.warn(f"engine lost: this is what it last showed, {seen.age_s:.0f} s ago")
+        out.warn(f"{_engine_words(seen)}; this is what it last showed")
     return seen.view
 
 
@@ -228,8 +237,9 @@ def alerts(arguments: Namespace, out: Output) -> int:
 def markets(arguments: Namespace, out: Output) -> int:
     """Lists open and coming windows with the rules of each."""
     view = _view(arguments, out)
-    specs = past.markets(places(instance_of(arguments)).journal, view.run)
     shown = {desk.market_id: desk for desk in view.markets}
+    journal = places(instance_of(arguments)).journal
+    specs = past.markets(journal, view.run, set(shown))
     rows = []
     for spec in sorted(specs.values(), key=lambda spec: (spec.start_ns, spec.label)):
         if spec.end_ns <= view.wall_ns and spec.market_id not in shown:

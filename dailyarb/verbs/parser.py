@@ -262,9 +262,6 @@ def _ctl(sub: Sub) -> None:
     verb.add_argument("target", metavar="NAME")
     verb.add_argument("action", choices=("pause", "resume"))
     add("reconcile", "compare orders, positions and cash with the venue now")
-    add("claim", "claim what settled markets owe")
-    add("reload", "read the configuration again; a faulty one changes nothing")
-    add("lease", "take the right to raise risk")
     verb = add("ack", "acknowledge an alert, or --all", "dailyarb ctl ack --all")
     target(verb, "KEY")
 

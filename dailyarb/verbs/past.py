@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 from dailyarb.core.domain.market import MarketSpec
-from dailyarb.core.domain.records import AlertRaised, FillBooked, FillProven, MarketSeen
+from dailyarb.core.domain.records import (
+    AlertRaised,
+    FillBooked,
+    FillProven,
+    MarketSeen,
+    RunEnded,
+)
 from dailyarb.runtime.journal_read import JournalReader, Row
 from dailyarb.verbs import facts
 
 BATCH = 2_000
+LAST_WORDS = 16  # how a run ended stands in its very last rows
 ROWS_MAX = 500_000  # a question about the recent past never reads a year
 
 
@@ -29,6 +37,14 @@ def backwards(journal: Path) -> Iterator[Row]:
             begin = max(oldest, end - BATCH)
             yield from reversed(reader.since(begin, end - begin))
             end = begin
+
+
+def ending(journal: Path, run: str) -> RunEnded | None:
+    """Returns how a run ended by itself, or None if it goes on or was lost."""
+    for row in itertools.islice(backwards(journal), LAST_WORDS):
+        if row.run == run and isinstance(row.record, RunEnded):
+            return row.record
+    return None
 
 
 def fills(journal: Path, last: int) -> list[facts.Row]:
@@ -94,11 +110,17 @@ def alerts(journal: Path, last: int = 100) -> list[facts.Row]:
     return list(reversed(merged.values()))
 
 
-def markets(journal: Path, run: str) -> dict[str, MarketSpec]:
-    """Returns the newest facts of each market that a run has seen."""
+def markets(journal: Path, run: str, wanted: set[str]) -> dict[str, MarketSpec]:
+    """Returns the newest facts of each market that a run has seen.
+
+    Args:
+        journal: the instance's journal.
+        run: facts of other runs may be out of date and are left out.
+        wanted: ids of which all are needed; reading goes back until each is found.
+    """
     specs: dict[str, MarketSpec] = {}
     for row in backwards(journal):
-        if row.run != run:
+        if row.run != run or wanted <= specs.keys():
             break
         if isinstance(row.record, MarketSeen):
             specs.setdefault(row.record.spec.market_id, row.record.spec)

@@ -21,7 +21,13 @@ from dailyarb.cli import Exit
 from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import FillState
-from dailyarb.core.domain.records import AlertRaised, FillBooked, FillProven, MarketSeen
+from dailyarb.core.domain.records import (
+    AlertRaised,
+    FillBooked,
+    FillProven,
+    MarketSeen,
+    RunEnded,
+)
 from dailyarb.core.domain.rung import Evidence
 from dailyarb.core.domain.settings import VenueKind
 from dailyarb.core.domain.view import View
@@ -87,7 +93,7 @@ class TestGrammar:
         }  # fmt: skip
         assert {path[1] for path in VERBS if path[0] == "ctl"} >= {
             "halt", "stop", "risk", "release", "flatten", "cancel", "mode", "arm", "disarm",
-            "breaker", "strategy", "reconcile", "claim", "reload", "lease",
+            "breaker", "strategy", "reconcile", "ack",
         }  # fmt: skip
 
     @pytest.mark.parametrize("path", CALLABLE, ids=" ".join)
@@ -290,7 +296,7 @@ class TestCtl:
     def test_what_raises_risk_needs_yes_without_a_terminal(self, say, monkeypatch) -> None:
         monkeypatch.setattr(sys, "stdin", io.StringIO())
         for argv in (["release"], ["flatten", "--all"], ["arm", "main"], ["risk", "full"],
-                     ["strategy", "S1", "resume"], ["reload"], ["stop"]):  # fmt: skip
+                     ["strategy", "S1", "resume"], ["stop"]):  # fmt: skip
             code, _, err = say("ctl", *argv)
             assert code == Exit.USAGE
             assert "--yes" in err
@@ -361,8 +367,17 @@ class TestLooking:
         assert code == Exit.NO
         assert "ENGINE LOST" in out
         code, out, err = say("orders", "--json")
-        assert "last showed, 60 s ago" in err
+        assert "ENGINE LOST, last heard of 60s ago; this is what it last showed" in err
         assert json.loads(out)
+
+    def test_an_engine_that_ended_by_itself_is_not_called_lost(self, say, lay, monkeypatch) -> None:
+        lay(fixtures.running(), silent_s=60)
+        monkeypatch.setattr(past, "ending", lambda *_: RunEnded("r", 0, "duration is over"))
+        code, out, _ = say("status")
+        assert code == Exit.NO
+        assert "ended 60s ago: duration is over" in out
+        assert "LOST" not in out
+        assert "ended cleanly" in say("doctor")[1]
 
     def test_why_names_the_gate_its_number_and_its_limit(self, say, lay) -> None:
         view = lay(fixtures.running())
@@ -506,9 +521,16 @@ class TestPast:
 
     def test_markets_are_those_of_the_run(self, rows) -> None:
         spec = _spec()
-        assert past.markets(rows([MarketSeen(spec)]), "run1") == {spec.market_id: spec}
-        assert past.markets(rows([MarketSeen(spec)]), "another") == {}
+        seen = rows([MarketSeen(spec)])
+        assert past.markets(seen, "run1", {spec.market_id}) == {spec.market_id: spec}
+        assert past.markets(rows([MarketSeen(spec)]), "another", {spec.market_id}) == {}
         assert past.rules(spec)["strike_source"] == "twap 60s"
+
+    def test_a_run_ended_by_itself_if_the_journal_says_so(self, rows) -> None:
+        ended = RunEnded("run1", 0, "stopped")
+        assert past.ending(rows([self.FILL, ended]), "run1") == ended
+        assert past.ending(rows([self.FILL]), "run1") is None
+        assert past.ending(rows([ended]), "another") is None
 
     def test_no_journal_is_no_rows(self, tmp_path) -> None:
         assert list(past.backwards(tmp_path / "journal.db")) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
@@ -13,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from dailyarb.config import Loaded
 from dailyarb.core.domain.errors import DailyarbError
-from dailyarb.core.domain.settings import VenueKind
+from dailyarb.core.domain.settings import Settings, VenueKind
 from dailyarb.runtime.cores import allowed, engine_core, pin_to, stay_off
 from dailyarb.runtime.engine_run import RUN_ID_BYTES, EngineRun
+from dailyarb.runtime.keeper import URLS_ENV, keeper_argv
 from dailyarb.runtime.launch import LaunchError, find, start_detached, wait_ready
 from dailyarb.runtime.logs import setup
 from dailyarb.runtime.options import RunOptions, engine_argv
 from dailyarb.runtime.paths import InstanceLock, Places
+from dailyarb.runtime.secrets import resolve
 
 if TYPE_CHECKING:
     from dailyarb.tui.app import Console
@@ -63,11 +66,33 @@ class Life:
             life = EngineRun(self._loaded, self._options, self.places, log, run, self.core)
             stack.callback(life.release)
             life.open(self._venue)
+            if self._venue is None:
+                keeper = _start_keeper(settings, self.core)
+                stack.callback(_let_go, keeper)
             self._stack = stack.pop_all()
         return life
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+
+def _start_keeper(settings: Settings, core: int | None) -> subprocess.Popen[bytes]:
+    """Starts the process that watches, exports metrics and sends alerts.
+
+    Raises:
+        SecretError: an alert address cannot be read.
+    """
+    urls = [resolve(reference, "alerts.urls").reveal() for reference in settings.alerts.urls]
+    argv = keeper_argv(settings.instance, core, settings.metrics.port)
+    env = {**os.environ, URLS_ENV: "\n".join(urls)} if urls else None
+    return subprocess.Popen(
+        argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def _let_go(keeper: subprocess.Popen[bytes]) -> None:
+    """Leaves the keeper to see the end by itself; one that already left is reaped."""
+    keeper.poll()
 
 
 def run_headless(loaded: Loaded, options: RunOptions) -> int:

@@ -219,6 +219,18 @@ class LogSettings(Section, frozen=True, kw_only=True):
     keep: Annotated[int, Meta(ge=1, le=100)] = 4
 
 
+class MetricsSettings(Section, frozen=True, kw_only=True):
+    """Prometheus metrics of the keeper, on 127.0.0.1; port 0 exports none."""
+
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 9464
+
+
+class Alerts(Section, frozen=True, kw_only=True):
+    """Where the keeper sends alerts: references (`env:NAME`, `file:/path`) to Apprise URLs."""
+
+    urls: tuple[str, ...] = ()
+
+
 class Ui(Section, frozen=True, kw_only=True):
     """The console."""
 
@@ -248,6 +260,8 @@ class Settings(Section, frozen=True, kw_only=True):
     journal: JournalSettings = JournalSettings()
     recording: Recording = Recording()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    alerts: Alerts = Alerts()
     ui: Ui = Ui()
     keys: dict[str, str] = {}
     start_rung: str = "FULL"  # of a fresh instance; a restart never raises it

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from dailyarb.core.domain.clock import Clock
-from dailyarb.core.domain.errors import FrameFault, VenueError
+from dailyarb.core.domain.errors import ConfigError, FrameFault, Problem, VenueError
 from dailyarb.core.domain.events import Event, MarketListed, Resolved
 from dailyarb.core.domain.market import MarketSpec, Outcome, Window
 from dailyarb.core.domain.settings import AssetSettings
@@ -50,6 +50,9 @@ class Discovery:
         clock: venue time decides which windows are current.
         assets: what the settings say about each asset.
         emit: takes each event.
+
+    Raises:
+        ConfigError: an hourly window is asked of an asset whose slug is not known.
     """
 
     def __init__(
@@ -67,6 +70,11 @@ class Discovery:
             for name, found in assets.items()
             for word in found.windows
         ]
+        for name, slug, window in self._lines:
+            if window is Window.H1 and slug not in catalog.LONG_NAMES:
+                what = f"hourly windows of {slug!r} have no known slug"
+                hint = "known: " + ", ".join(catalog.LONG_NAMES)
+                raise ConfigError([Problem("config", 0, f"assets.{name}.windows", what, hint)])
         self._tracked: dict[str, Tracked] = {}  # by slug
         self.roles: dict[str, Outcome] = {}  # by token, of every window seen
         self.failures = 0

@@ -360,7 +360,8 @@ class MarketFeed(ListenerFeed):
 
     async def _ask(self) -> None:
         same: bool | None = None
-        for market_id, spec in self._markets.items():
+        before_ns = self._totals().content_ns
+        for market_id, spec in list(self._markets.items()):
             book = self.books.by_market.get(market_id)
             if self._ask_book is None or book is None or not book.ladder.synced:
                 continue
@@ -370,6 +371,8 @@ class MarketFeed(ListenerFeed):
                 same = (report.bid_e4, report.ask_e4) == (top.bid_e4, top.ask_e4)
                 self.context.emit(report)
                 break
+        if self._totals().content_ns > before_ns:
+            same = None  # the feed spoke meanwhile: the two views are of different moments
         self._act(self.pool.witness(same, boot_ns()))
         self.step()
 

@@ -26,6 +26,7 @@ from dailyarb.core.domain.events import (
     LegOutcome,
     LegResult,
     SubmitResult,
+    VenueMode,
 )
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.modes import ModeKeeper
@@ -324,12 +325,7 @@ class OrderPath:
         verdict = answers.judge_submit(exchange.status, exchange.headers, exchange.body, tifs)
         taken = (LegOutcome.RESTING, LegOutcome.MATCHED, LegOutcome.DELAYED)
         self._unknown += sum(leg.outcome is LegOutcome.UNKNOWN for leg in verdict.legs)
-        if verdict.mode is not None:
-            mode = self._modes.restricted(verdict.mode, boot_ns())
-        elif any(leg.outcome in taken for leg in verdict.legs):
-            mode = self._modes.accepted()
-        else:
-            mode = None
+        accepted = any(leg.outcome in taken for leg in verdict.legs)
         self._emit(
             SubmitResult(
                 asked_ns=command.asked_ns,
@@ -339,8 +335,16 @@ class OrderPath:
                 restricted=verdict.restricted,
             )
         )
+        self._proven(verdict.mode, accepted)
+
+    def _proven(self, mode: VenueMode | None, accepted: bool) -> None:
+        """Takes what an answer proves about the venue's mode."""
         if mode is not None:
-            self._emit(mode)
+            change = self._modes.restricted(mode, boot_ns())
+        else:
+            change = self._modes.accepted() if accepted else None
+        if change is not None:
+            self._emit(change)
 
     def _cancel_done(self, asked_ns: int, all_orders: bool = False) -> _Done:
         def done(exchange: Exchange) -> None:
@@ -348,8 +352,9 @@ class OrderPath:
                 self._last_failure = exchange.failure
                 self._emit(CancelResult(asked_ns, (), (), False, all_orders))
                 return
-            body = exchange.body
-            self._emit(answers.judge_cancel(exchange.status, body, asked_ns, all_orders))
+            status, body = exchange.status, exchange.body
+            self._emit(answers.judge_cancel(status, body, asked_ns, all_orders))
+            self._proven(answers.venue_mode(status, exchange.headers, body), accepted=False)
 
         return done
 

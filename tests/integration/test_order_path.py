@@ -341,6 +341,19 @@ async def test_a_cancel_without_a_readable_answer_proves_nothing() -> None:
     assert events == [CancelResult(4, (), (), proven=False)]
 
 
+async def test_a_cancel_tells_the_venues_mode_too() -> None:
+    events: list[Event] = []
+    async with Hostile(reply(401, {"error": "Unauthorized/Invalid api key"})) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        path = OrderPath(url, Seal(), "the-key", ManualClock(), events.append, SETTINGS)
+        await path.start()
+        path.cancel(Cancel((A,), asked_ns=4))
+        await until(lambda: len(events) == 2)
+        await path.close()
+    assert events[0] == CancelResult(4, (), (), proven=False)
+    assert isinstance(events[1], VenueMode) and events[1].kind is VenueModeKind.AUTH_FAILED
+
+
 async def test_a_heartbeat_with_a_wrong_id_is_repeated_once_with_the_right_one() -> None:
     events: list[Event] = []
 

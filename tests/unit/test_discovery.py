@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from dailyarb.core.domain.clock import ManualClock
-from dailyarb.core.domain.errors import OutcomeUnknown
+from dailyarb.core.domain.errors import ConfigError, OutcomeUnknown
 from dailyarb.core.domain.events import Event, MarketListed, Resolved
 from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.settings import AssetSettings
@@ -171,3 +173,13 @@ async def test_a_window_of_an_earlier_run_is_followed_until_decided() -> None:
     late.found.follow(event.spec)
     late.gamma.list(START, closed=True, outcomePrices='["1","0"]')
     assert Resolved(event.spec.market_id, 10_000) in await late.look()
+
+
+def test_an_hourly_window_without_a_known_slug_is_refused_at_the_start() -> None:
+    assets = {
+        "hype": AssetSettings(
+            binance_symbol="hypeusdt", settlement_symbol="hypeusd", slug="hype", windows=("1h",)
+        )
+    }
+    with pytest.raises(ConfigError, match=r"assets\.hype\.windows"):
+        Discovery(FakeGamma(), ManualClock(), assets, lambda _: None)  # type: ignore[arg-type]

@@ -21,6 +21,8 @@ CATALOGUE: tuple[tuple[str, str], ...] = (
     ("breaker.reset", "a breaker was reset, by rule or by the operator"),
     ("cmd.applied", "an operator's command was carried out"),
     ("cmd.refused", "an operator's command was refused"),
+    ("claim.skipped", "a payout was left to the venue's own redeeming"),
+    ("engine.failed", "an error ended the engine: everything is cancelled first"),
     ("invariant.broken", "a bug of ours: everything is cancelled and the process ends with 70"),
     ("reconcile.started", "account, orders and fills were asked for"),
     ("reconcile.done", "the venue's account agrees with the ledger"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 
 from dailyarb.core.domain.settings import LogSettings
-from dailyarb.runtime.log_events import CATALOGUE, document
+from dailyarb.runtime import logs
+from dailyarb.runtime.log_events import CATALOGUE, EVENTS, document
 from dailyarb.runtime.logs import (
     FIRST_KEYS,
     FileSink,
@@ -219,3 +221,24 @@ def test_logging_after_the_end_is_dropped_not_an_error() -> None:
     log.close()
     log.event("info", "run.ready")
     assert log.dropped == 1
+
+
+def named_events(source: str) -> set[str]:
+    """Returns the event names that calls of `event`, `note` and `Note` state literally."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name.strip("_").lower() in ("event", "note"):
+            words = [a.value for a in node.args if isinstance(a, ast.Constant)]
+            texts = [word for word in words if isinstance(word, str)]
+            found |= {text for text in texts if re.fullmatch(r"[a-z]+\.[a-z_]+", text)}
+    return found
+
+
+def test_every_event_named_in_the_source_is_in_the_catalogue() -> None:
+    root = Path(logs.__file__).parent.parent
+    for path in root.rglob("*.py"):
+        missing = named_events(path.read_text()) - EVENTS
+        assert not missing, f"{path.relative_to(root)}: {sorted(missing)}"

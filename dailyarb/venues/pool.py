@@ -16,6 +16,7 @@ from enum import Enum
 import msgspec
 
 SECOND_NS = 1_000_000_000
+COPY_NS = 250_000_000  # two copies of one message are closer together than this
 _FAR_NS = 1 << 62
 
 
@@ -116,6 +117,7 @@ class _Conn:
         self.content_ns = 0
         self.dies_ns = dies_ns
         self.leaving = ""
+        self.behind_ns = 0  # when another first delivered what this one had not, 0: level
 
 
 class _Endpoint:
@@ -164,6 +166,11 @@ class Pool:
         if found.state is ConnState.OPEN:
             found.state, found.since_ns = ConnState.LIVE, at_ns
         found.content_ns = at_ns
+        found.behind_ns = 0
+        for other in self._conns.values():
+            late = other.state is ConnState.LIVE and at_ns - other.content_ns > COPY_NS
+            if late and not other.behind_ns:
+                other.behind_ns = at_ns
         if at_ns - found.since_ns >= self.settings.stable_ns:
             self._endpoints[found.endpoint].failures = 0
         self._asked = False
@@ -210,7 +217,7 @@ class Pool:
 
     def next_deadline(self, now_ns: int) -> int:
         """Returns when `step` may next have something to do."""
-        due = self._silence_due(now_ns)
+        due = self._silence_due()
         for found in self._conns.values():
             due = min(due, self._deadline(found))
         if self._missing() > 0 and self._endpoints:
@@ -233,16 +240,17 @@ class Pool:
             due = min(due, found.since_ns + settings.first_content_ns)
         return due
 
-    def _silence_due(self, now_ns: int) -> int:
+    def _silence_due(self) -> int:
         """Returns when the silence of a connection, or of all of them, is next to be judged."""
         silence_ns = self.settings.silence_ns
-        live = [c.content_ns for c in self._conns.values() if c.state is ConnState.LIVE]
+        live = [c for c in self._conns.values() if c.state is ConnState.LIVE]
         if not live or not self.expecting:
             return _FAR_NS
-        first, last = min(live) + silence_ns, max(live) + silence_ns
-        if not self.settings.witnessed or (first < last and now_ns < last):
-            return first
-        return _FAR_NS if self._asked else max(last, self._quiet_since_ns + silence_ns)
+        due = min((c.content_ns for c in live if self._stuck(c)), default=_FAR_NS) + silence_ns
+        last = max(c.content_ns for c in live) + silence_ns
+        if not self.settings.witnessed:
+            return min(due, last)
+        return due if self._asked else min(due, max(last, self._quiet_since_ns + silence_ns))
 
     def _missing(self) -> int:
         return self.wanted - sum(not found.leaving for found in self._conns.values())
@@ -251,9 +259,6 @@ class Pool:
         for found in self._conns.values():
             if now_ns >= found.dies_ns and not found.leaving:
                 found.leaving = "its lifetime is over"
-
-    def _silent(self, found: _Conn, now_ns: int) -> bool:
-        return now_ns - found.content_ns >= self.settings.silence_ns
 
     def _doubt(self, now_ns: int, actions: list[Action]) -> None:
         """Drops what is mute or silent beside a flowing one; asks when all are silent."""
@@ -269,16 +274,27 @@ class Pool:
             ):
                 actions.append(self._drop(found, "no first message", now_ns))
         live = [found for found in self._conns.values() if found.state is ConnState.LIVE]
-        silent = [found for found in live if self._silent(found, now_ns)]
+        silent = [found for found in live if now_ns - found.content_ns >= settings.silence_ns]
         if not silent or not self.expecting:
             return
+        stuck = [found for found in silent if self._stuck(found)]
         alone = len(silent) == len(live)
-        if not alone or not settings.witnessed:
-            why = "silent" if alone else "silent while another flows"
-            actions.extend([self._drop(found, why, now_ns) for found in silent])
-        elif not self._asked and now_ns - self._quiet_since_ns >= settings.silence_ns:
+        if stuck or (alone and not settings.witnessed):
+            why = "silent while another flows" if stuck else "silent"
+            actions.extend([self._drop(found, why, now_ns) for found in stuck or silent])
+        elif alone and not self._asked and now_ns - self._quiet_since_ns >= settings.silence_ns:
             self._asked = True
             actions.append(Witness())
+
+    def _stuck(self, found: _Conn) -> bool:
+        """Says whether another went on for long enough while this one delivered nothing.
+
+        The first frame after a quiet time reaches one connection before the other: that alone
+        says nothing about the other.
+        """
+        latest = max(other.content_ns for other in self._conns.values())
+        going_on_ns = latest - found.behind_ns
+        return found.behind_ns > 0 and going_on_ns >= self.settings.silence_ns // 2
 
     def _dismiss(self, now_ns: int, actions: list[Action]) -> None:
         """Drops leaving connections once enough others flow, and any beyond the wanted number."""

@@ -127,10 +127,28 @@ def test_one_bucket_bounds_the_attempts_of_all_pools() -> None:
 def test_silent_beside_a_flowing_one_is_dropped_and_replaced() -> None:
     pool = make(wanted=2, silence_ns=3 * S)
     _, second = opened(pool)
-    pool.content(second, 3 * S)
-    actions = pool.step(3 * S + 1)
+    for now in range(1, 6):
+        pool.content(second, now * S)
+        actions = pool.step(now * S)
+        if now == 4:
+            break
+        assert actions == []
     assert drops(actions) == ["silent while another flows"]
     assert len(dials(actions)) == 1
+
+
+def test_the_first_frame_after_a_quiet_time_dooms_nobody() -> None:
+    """It reaches one connection before the other; only going on without it is proof."""
+    pool = make(wanted=2, silence_ns=3 * S, witnessed=True)
+    first, second = opened(pool)
+    pool.content(second, 60 * S)
+    assert pool.step(60 * S) == []
+    pool.content(first, 60 * S + 2_000_000)
+    assert pool.step(61 * S) == []
+    pool.content(first, 62 * S)
+    assert pool.step(62 * S) == []
+    pool.content(first, 64 * S)
+    assert drops(pool.step(64 * S)) == ["silent while another flows"]
 
 
 def test_all_silent_is_asked_about_before_it_is_doubted() -> None:

@@ -277,31 +277,18 @@ class Crowd:
             self.floor.set_crowd(side, price, 0, now_ns)
 
     def _requote(self, now_ns: int) -> None:
-        """Moves the crowd's levels to the new quotes, trading with orders that stand in the way."""
+        """Moves the crowd's levels to the new quotes.
+
+        Nobody pays a taker's fee to quote: where an account order stands in the way the crowd
+        quotes behind it, until it is so stale that the informed take it, or noise trades reach it.
+        """
         book = self.floor.book
         for side, touch in ((ASK, self._ask_e4), (BID, self._bid_e4)):
             levels = book.crowd[side]
             better = [p for p in levels if (p < touch if side == ASK else p > touch)]
             for price in sorted(better, reverse=side == BID):
                 self.floor.set_crowd(side, price, 0, now_ns)
-        self._lift(ASK, self._bid_e4, now_ns)
-        self._lift(BID, self._ask_e4, now_ns)
         self._refill(now_ns)
-
-    def _lift(self, side: int, through_e4: int, now_ns: int) -> None:
-        """Trades against account orders that the crowd's own new quote would cross."""
-        book = self.floor.book
-        if through_e4 in (0, ONE_E4):
-            return
-        crossing = [
-            price
-            for price in book.orders[side]
-            if (price <= through_e4 if side == ASK else price >= through_e4)
-        ]
-        for price in sorted(crossing, reverse=side == BID):
-            size = sum(order.left_e6 for order in book.orders[side].get(price, ()))
-            if size:
-                self.floor.crowd_takes(side, price, size, now_ns)
 
     def _refill(self, now_ns: int) -> None:
         """Fills the touch and the next levels where nobody stands."""

@@ -19,6 +19,9 @@ METHODS_MAX = 12
 PARAMETERS_MAX = 6
 NESTING_MAX = 4
 LINE_MAX = 100
+# Textual calls these by name: they are its interface, not one of ours.
+HOOKS = ("action_", "on_", "watch_", "check_action", "compose", "get_system_commands",
+         "get_theme_variable_defaults", "render_line")  # fmt: skip
 
 PACKAGE = sorted(path for path in (ROOT / "dailyarb").rglob("*.py") if "_data" not in path.parts)
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -133,7 +136,7 @@ def too_many_methods(path: Path) -> Iterator[str]:
             inner.name
             for inner in node.body
             if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
-            and not inner.name.startswith("_")
+            and not inner.name.startswith(("_", *HOOKS))
             and not _reads(inner)
         ]
         if len(public) > METHODS_MAX:

@@ -114,8 +114,9 @@ class Output:
 
         table = Table(box=box.SIMPLE_HEAD if self.terminal else None, pad_edge=False)
         for column in columns:
-            justify = "right" if column.right else "left"
-            table.add_column(column.title, justify=justify, overflow="fold")  # type: ignore[arg-type]
+            table.add_column(
+                column.title, justify="right" if column.right else "left", overflow="fold"
+            )
         for row in rows:
             table.add_row(*(Text(column.cell(row.get(column.key))) for column in columns))
         target = io.StringIO()

@@ -24,7 +24,7 @@ help:
 	@echo 'make check      lint, types and layers'
 	@echo 'make bench      the budgets on this machine, each beside its peers'
 	@echo 'make sanitize   kernel tests under address and undefined-behaviour checks'
-	@echo 'make fuzz       the decoder fuzzers, long (FUZZ_SECONDS=600)'
+	@echo 'make fuzz       the decoders against the stdlib, long (FUZZ_MINUTES=30)'
 	@echo 'make dist       wheel and sdist into dist/;  make test-dist installs them elsewhere'
 	@echo 'make docs       docs/config.md from the settings'
 	@echo 'make clean      everything that was made, .venv too'
@@ -77,9 +77,10 @@ sanitize: $(INSTALLED)
 		PYTHONMALLOC=malloc PYTHONPATH=. \
 		$(abspath $(BIN))/python -m pytest $(QUICK) tests/unit -k test_fast_ $(ARGS)
 
-FUZZ_SECONDS ?= 600
+FUZZ_MINUTES ?= 30
+FUZZ_SEED ?= 1
 fuzz: $(BUILT)
-	DAILYARB_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q $(NO_CACHE) tests/fuzz $(ARGS)
+	$(BIN)/python -m tests.fuzz.decoders --minutes $(FUZZ_MINUTES) --seed $(FUZZ_SEED)
 
 dist: $(INSTALLED)
 	rm -rf dist

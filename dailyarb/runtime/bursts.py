@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dailyarb._fast.ladder import Ladder
-from dailyarb._fast.router import DESYNC, NEW_MARKET, RESOLVED, TICK, TRADE, BookRouter
+from dailyarb._fast.router import (
+    DESYNC,
+    NEW_MARKET,
+    RESOLVED,
+    SNAPSHOT,
+    TICK,
+    TOP,
+    TRADE,
+    BookRouter,
+)
 from dailyarb._fast.spot import QUOTE, SpotRouter
 from dailyarb._fast.spot import TRADE as SPOT_TRADE
 from dailyarb.core.book.book import Books
@@ -24,6 +33,8 @@ from dailyarb.core.domain.events import (
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import BookState
 
+# What the engine must hear of; depth below the touch waits in the ladder until it is asked for.
+TELLING = TOP | SNAPSHOT | TICK
 _OUTCOMES = (Outcome.UP, Outcome.DOWN)
 _SIDES = (Side.BUY, Side.SELL)
 
@@ -66,7 +77,7 @@ class MarketBursts:
                 self._lay(slot, book.ladder, book.state, recv_ns)
             if flags & DESYNC:
                 self._emit(BookDesynced(book.spec.market_id, "frames disagree with the book"))
-            else:
+            elif flags & TELLING:
                 self._emit(TopChanged(book.spec.market_id, flags, recv_ns))
         if seen & TICK:
             self._ticks()

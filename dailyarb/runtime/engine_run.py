@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import msgspec
 
 from dailyarb import __version__
@@ -25,8 +26,10 @@ from dailyarb._fast.spot import SpotRouter
 from dailyarb.config import Loaded
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.events import DiskState, Event, OperatorCommand, StopRequested, TaskDied
+from dailyarb.core.domain.market import MarketSpec
 from dailyarb.core.domain.rung import MODE_EVIDENCE, Mode
 from dailyarb.core.domain.settings import ConfigMode, VenueKind
+from dailyarb.core.domain.units import to_decimal_text
 from dailyarb.core.engine.engine import MARKETS_MAX, Engine
 from dailyarb.core.engine.state import Birth
 from dailyarb.runtime.asks import Asks
@@ -49,6 +52,7 @@ from dailyarb.runtime.ports import check_mode, order_path
 from dailyarb.runtime.private import SettlementFeed, UserFeed
 from dailyarb.runtime.record import CHANNEL_CODES, Channel, Recorder
 from dailyarb.runtime.recover import load
+from dailyarb.runtime.replay_watch import recording_ended
 from dailyarb.runtime.streams import MarketFeed, SpotFeed
 from dailyarb.runtime.supervisor import Supervisor
 from dailyarb.runtime.venue_process import Greeting, read_greeting, venue_argv
@@ -97,6 +101,7 @@ class EngineRun:
         self._ended: asyncio.Future[tuple[int, str]] | None = None
         self._noted: dict[str, int] = {}
         self._opened = False
+        self._catalogue: dict[str, dict[str, str]] = {}
 
     # birth
 
@@ -199,6 +204,7 @@ class EngineRun:
         identity: Identity = self.identity
         clob = Clob(at.clob_http, self.clock, identity.auth, identity.signature_type)
         self._readers = [gamma.reader]
+        self._session = aiohttp.ClientSession()
         self.asks = Asks(
             clob, identity.owner, self.discovery.roles, self._emit, self._venue_failed, self.clock
         )
@@ -259,8 +265,13 @@ class EngineRun:
     # what the shell hands over (Markets, Voice)
 
     def want(self, command: cmd.Subscribe) -> None:
-        """Follows exactly these markets on the market channel."""
+        """Follows exactly these markets on the market channel, and names them to the recording."""
         self.market.want(command.markets)
+        self._catalogue.update({spec.slug: _entry(spec) for spec in command.markets})
+        if self.settings.recording.enabled:
+            # Frames name tokens only: without this list a recording cannot be replayed.
+            path = self.places.recordings / "markets.json"
+            path.write_bytes(msgspec.json.encode(list(self._catalogue.values())))
 
     def resync(self, command: cmd.Resync) -> None:
         """Fetches a snapshot of one market."""
@@ -337,11 +348,16 @@ class EngineRun:
             await self.control.ensure()
             if self._venues is not None and self._venues.ended is not None:
                 self._venues_gone()
+            elif self._replaying and await recording_ended(self._session, self.control_url):
+                self.stop("the recording has ended", True)
+
+    @property
+    def _replaying(self) -> bool:
+        return self.settings.venues.kind is VenueKind.REPLAY
 
     def _venues_gone(self) -> None:
-        replay = self.settings.venues.kind is VenueKind.REPLAY
         self._venues = None
-        self.stop("the recording has ended" if replay else "the embedded venues have ended", True)
+        self.stop("the venues have ended", True)
 
     async def _measure_clock(self) -> None:
         live = self.settings.venues.kind is VenueKind.LIVE
@@ -394,6 +410,7 @@ class EngineRun:
         await self.orders.close()
         for reader in self._readers:
             await reader.close()
+        await self._session.close()
         await self.control.stop()
         if self.recorder is not None:
             self.recorder.stop()
@@ -457,3 +474,13 @@ class EngineRun:
         sys.stdout.flush()
         with contextlib.suppress(OSError):
             os.write(sys.stdout.fileno(), line + b"\n")
+
+
+def _entry(spec: MarketSpec) -> dict[str, str]:
+    return {
+        "slug": spec.slug,
+        "conditionId": spec.market_id,
+        "upTokenId": spec.up_token,
+        "downTokenId": spec.down_token,
+        "tickSize": to_decimal_text(spec.grid.tick_e4, 4),
+    }

@@ -12,6 +12,9 @@ from enum import Enum
 class StrategyId(Enum):
     """Is a strategy's short name, as in configuration, journal and metrics."""
 
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
+
     S1 = "S1"
     S2 = "S2"
     S3 = "S3"
@@ -45,6 +48,9 @@ class FeedId(Enum):
 
 class Gate(Enum):
     """Is the one named reason for which an evaluation did not act, or an order was denied."""
+
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
 
     # inputs
     BOOK_EMPTY = "book_empty"

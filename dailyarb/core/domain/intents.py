@@ -14,6 +14,9 @@ from dailyarb.core.domain.orders import TIF
 class IntentKind(Enum):
     """Is why an intent exists; everything but ENTRY lowers risk."""
 
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
+
     ENTRY = "ENTRY"
     COMPLETE = "COMPLETE"  # buy the missing leg of a pair
     UNWIND = "UNWIND"  # sell the excess of a one-sided pair

@@ -12,6 +12,9 @@ from dailyarb.core.domain.units import FEE_STEP_E6, PRICE_ONE_E4, SIZE_MAX_E6, c
 class Side(Enum):
     """Is the side of an order or of a level."""
 
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
+
     BUY = "BUY"
     SELL = "SELL"
 
@@ -23,6 +26,9 @@ class Side(Enum):
 
 class Outcome(Enum):
     """Is one of the two tokens of a market."""
+
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
 
     UP = "UP"
     DOWN = "DOWN"
@@ -49,6 +55,9 @@ class Window(Enum):
 
 class SettlementKind(Enum):
     """Is the family of rule by which a market is decided."""
+
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
 
     TWAP = "twap"  # average of the settling feed over lookback_s, start against end
     SPOT = "spot"  # last value of the settling feed, start against end
@@ -92,6 +101,9 @@ class FeeSchedule(msgspec.Struct, frozen=True, gc=False):
 
 class MarketState(Enum):
     """Is where a market stands in its life (table in `MARKET_MOVES`)."""
+
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
 
     SEEN = "SEEN"  # known, not LISTED: something about it is unknown
     LISTED = "LISTED"

@@ -21,6 +21,9 @@ from dailyarb.core.domain.errors import InvariantBroken
 class TIF(Enum):
     """Is how long an order lives."""
 
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
+
     GTC = "GTC"
     GTD = "GTD"
     FOK = "FOK"
@@ -29,6 +32,9 @@ class TIF(Enum):
 
 class OrderState(Enum):
     """Is where an order stands; the words on screen are in `ORDER_WORDS`."""
+
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
 
     DRAFT = "DRAFT"
     SIGNED = "SIGNED"
@@ -80,6 +86,9 @@ def move(order_id: str, old: OrderState, new: OrderState) -> OrderState:
 class FillState(Enum):
     """Is how far a fill is proven."""
 
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
+
     PROVISIONAL = "PROVISIONAL"
     CONFIRMED = "CONFIRMED"
     VOIDED = "VOIDED"
@@ -94,6 +103,9 @@ FILL_MOVES: dict[FillState, frozenset[FillState]] = {
 
 class BookState(Enum):
     """Is whether a book may be believed."""
+
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
 
     EMPTY = "EMPTY"
     SYNCED = "SYNCED"

@@ -12,6 +12,9 @@ from enum import Enum
 class Rung(Enum):
     """Is how much the engine may do; a lower number does less."""
 
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
+
     HALTED = 0
     HEDGE_ONLY = 1
     REDUCED = 2

@@ -11,6 +11,7 @@ environment, never as words of the command, which any user of the machine could 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -234,7 +235,8 @@ def main(argv: list[str] | None = None) -> int:
     places = Places(given.instance)
     places.make()
     try:
-        lock = take_lock(f"keeper of {given.instance}", places.state_dir / "keeper.lock")
+        told = json.dumps({"pid": os.getpid(), "instance": given.instance})
+        lock = take_lock(f"keeper of {given.instance}", places.state_dir / "keeper.lock", told)
     except InstanceBusy:
         return 0  # another keeper watches already, and will see a new engine come
     log = setup(LogSettings(), "keeper", given.instance, places.state_dir / "keeper.jsonl")

@@ -14,11 +14,14 @@ import json
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 from dailyarb.core.domain.errors import DailyarbError, InstanceBusy
 
 _PRIVATE = 0o700
+_RETRIES = 20
+_RETRY_S = 0.01
 
 
 class PlaceError(DailyarbError):
@@ -179,16 +182,27 @@ def take_lock(what: str, path: Path, text: str = "") -> int:
         handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
         raise PlaceError(f"{path}: {error.strerror or error}") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _locked(handle):
         holder = _read_holder(handle)
         os.close(handle)
         who = ", ".join(f"{key} {told}" for key, told in holder.items()) or "an unknown process"
-        raise InstanceBusy(f"{what} is in use by {who}") from None
+        raise InstanceBusy(f"{what} is in use by {who}")
     os.ftruncate(handle, 0)
     os.pwrite(handle, text.encode(), 0)
     return handle
+
+
+def _locked(handle: int) -> bool:
+    """Locks for good; a look by `holder_of` is over in a moment, an owner stays."""
+    for pause_s in (*([_RETRY_S] * _RETRIES), None):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if pause_s is not None:
+                time.sleep(pause_s)
+        else:
+            return True
+    return False
 
 
 def _read_holder(handle: int) -> dict[str, object]:

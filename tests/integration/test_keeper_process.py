@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,17 @@ import pytest
 
 from dailyarb.runtime.keeper import URLS_ENV, keeper_argv
 from dailyarb.runtime.launch import start_detached, stop_process, wait_ready
-from dailyarb.runtime.paths import Places
+from dailyarb.runtime.paths import Places, holder_of
 from tests.integration.test_launch import ENGINE
 
 Told = queue.Queue[dict[str, Any]]
+
+
+def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "condition did not come true"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -60,6 +68,7 @@ def test_a_killed_engine_is_told_by_its_keeper(
         wait_ready(places, engine)
         keeper = subprocess.Popen(keeper_argv("main", None, port=0), stderr=subprocess.PIPE)
         try:
+            until(lambda: holder_of(places.state_dir / "keeper.lock") is not None)
             second = subprocess.run(keeper_argv("main", None, port=0), check=False, timeout=20)
             os.kill(engine.pid, signal.SIGKILL)
             engine.wait()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,16 @@ def test_a_lock_goes_with_its_process(places: Places) -> None:
         child.kill()
         child.wait()
     InstanceLock(places).release()
+
+
+def test_who_only_looks_does_not_keep_an_engine_out(places: Places) -> None:
+    places.lock.touch()
+    looking = os.open(places.lock, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    gone = threading.Timer(0.02, os.close, (looking,))
+    gone.start()
+    InstanceLock(places).release()
+    gone.join()
 
 
 def test_an_unreadable_lock_file_is_named(places: Places) -> None:

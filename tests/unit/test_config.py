@@ -69,13 +69,6 @@ class TestThePackagedFile:
         assert [".".join(key) for key in keys if key not in said] == []
         assert [".".join(key) for key in keys if not said[key] and len(key) > 1] == []
 
-    def test_repeats_the_defaults_of_the_structs_where_there_are_any(self, write) -> None:
-        required = [line for line in PACKAGED.splitlines() if line]
-        loaded = config.load(write("\n".join(required)))
-        bare = config.load(write(_only_required(PACKAGED)))
-        ours, theirs = config.flat(loaded.settings), config.flat(bare.settings)
-        assert {key for key in theirs if theirs[key] != ours[key]} == set()
-
     def test_lets_no_single_loss_exceed_the_play_money(self) -> None:
         loaded = config.load(resources.default_config_path()).settings
         assert loaded.risk.max_worst_case_total_usd <= loaded.venues.start_cash_usd / 4

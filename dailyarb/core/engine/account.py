@@ -23,17 +23,23 @@ from dailyarb.core.domain.events import (
     VenueModeKind,
 )
 from dailyarb.core.domain.ids import Severity, StrategyId
+from dailyarb.core.domain.intents import IntentKind
 from dailyarb.core.domain.market import Outcome, Side, taker_fee_e6
 from dailyarb.core.domain.orders import FillState, OrderState
 from dailyarb.core.domain.records import Adjusted, FillBooked, FillProven, OrderMoved
-from dailyarb.core.domain.units import SECOND, notional_down, notional_up
+from dailyarb.core.domain.units import FEE_STEP_E6, MS, SECOND, notional_down, notional_up
 from dailyarb.core.domain.view import FillRow
 from dailyarb.core.engine.state import State
-from dailyarb.core.engine.trading import mark_e4, on_signed
+from dailyarb.core.engine.trading import RECANCEL_NS, mark_e4, on_signed
 from dailyarb.core.execution.orders import Order
+from dailyarb.core.execution.pairs import Moved
 
 CASH_SLACK_E6 = 10_000  # one cent
+SHARE_SLACK_E6 = 10_000  # a hundredth of a share
+SHARE_LAG_NS = 60 * SECOND
 QUERY_TIMEOUT_NS = 10 * SECOND
+CANCEL_PAUSE_NS = 500 * MS  # before an unanswered cancel is sent again
+MODE_HOLD_S = 30.0  # how long a restriction is believed when the venue does not say
 
 
 def signed(state: State, event: Signed, now: Instant, out: list[Command]) -> None:
@@ -44,13 +50,12 @@ def signed(state: State, event: Signed, now: Instant, out: list[Command]) -> Non
 def on_submit(state: State, event: SubmitResult, now: Instant, out: list[Command]) -> None:
     """The answer to a submit, order by order."""
     tallies = state.tallies
-    readable = False
+    unread = (LegOutcome.UNKNOWN, LegOutcome.UNSENT)
+    readable = any(found.outcome not in unread for found in event.results)
     for found in event.results:
-        order = state.orders.result(found, now, out)
-        if order is None:
-            continue
-        readable |= found.outcome not in (LegOutcome.UNKNOWN, LegOutcome.UNSENT)
-        _count_result(state, order, found, now, out)
+        order = state.proofs.result(found, now, out)
+        if order is not None:
+            _count_result(state, order, found, now, out)
     tallies.unread_answers = 0 if readable else tallies.unread_answers + 1
 
 
@@ -61,16 +66,9 @@ def _count_result(
     outcome = found.outcome
     refused = outcome in (LegOutcome.REFUSED, LegOutcome.UNSENT)
     if outcome is LegOutcome.UNKNOWN:
-        tallies.unknown += 1
-        state.alert(
-            Severity.WARNING,
-            f"order.unknown.{order.market_id}",
-            f"outcome of an order in {_label(state, order.market_id)} is unknown: {found.reason}",
-            now,
-            out,
-        )
+        tell_unknown(state, order, found.reason, now, out)
         return
-    tallies.outcomes.append(refused)
+    tallies.outcomes.append((now.mono_ns, refused))
     if refused:
         tallies.rejected += 1
         tallies.reasons[_short(found.reason)] += 1
@@ -83,6 +81,20 @@ def _count_result(
         state.tell("CANCEL", f"{_words(state, order)} killed: no match", now)
     else:
         state.tell("ORDER", _words(state, order), now)
+
+
+def tell_unknown(
+    state: State, order: Order, reason: str, now: Instant, out: list[Command]
+) -> None:
+    """Counts and tells an order whose outcome is not proven."""
+    state.tallies.unknown += 1
+    state.alert(
+        Severity.WARNING,
+        f"order.unknown.{order.market_id}",
+        f"outcome of an order in {_label(state, order.market_id)} is unknown: {reason}",
+        now,
+        out,
+    )
 
 
 def _short(reason: str) -> str:
@@ -105,10 +117,16 @@ def on_report(state: State, event: OrderReport, now: Instant, out: list[Command]
     """The venue's word on one order."""
     order = state.orders.by_id.get(event.order_id)
     was = order.state if order else None
-    state.orders.report(event, out)
-    if order is not None and order.state is not was and order.state is OrderState.CANCELLED:
+    state.tallies.unread_answers = 0
+    state.proofs.report(event, out)
+    if order is None or order.state is was:
+        return
+    if order.state is OrderState.CANCELLED:
         state.tallies.cancelled += 1
         state.tell("CANCEL", f"{_words(state, order)}: {order.reason or 'cancelled'}", now)
+    if order.owed_e6 and not order.live:
+        text = f"{_words(state, order)}: {order.owed_e6 / 1e6:g} matched shares never arrived"
+        state.alert(Severity.CRITICAL, f"order.owed.{order.order_id[:12]}", text, now, out)
 
 
 def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Command]) -> None:
@@ -117,8 +135,6 @@ def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Comm
         order = state.orders.by_id.get(order_id)
         if order is None or not order.live or order.state is OrderState.JOURNALLED:
             continue
-        if order.state is OrderState.SENT:
-            order.accepted = True
         state.orders.move(order, OrderState.CANCELLED, order.reason or "cancelled", out)
         state.tallies.cancelled += 1
         state.tell("CANCEL", f"{_words(state, order)}: {order.reason}", now)
@@ -134,14 +150,15 @@ def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Comm
         state.tallies.unread_answers += 1
         for order in state.orders.live():
             if order.cancel_ns:
-                order.cancel_ns = 0  # housekeeping asks again
+                # Still wanted gone: housekeeping asks again soon, not at once (F62).
+                order.cancel_ns = max(1, now.mono_ns - RECANCEL_NS + CANCEL_PAUSE_NS)
 
 
 def on_fill(state: State, event: Fill, now: Instant, out: list[Command]) -> None:
     """Our part of a trade: booked once per (trade_id, order_id), whoever tells it first."""
-    key = (event.trade_id, event.order_id)
-    if state.ledger.has_fill(key, event.market_id):
-        _compare(state, event, now, out)
+    old = state.ledger.fill(event.trade_id, event.order_id)
+    if old is not None:
+        _compare(state, old, event, now, out)
         _prove(state, event, now, out)
         return
     if event.state is FillState.VOIDED:
@@ -154,7 +171,7 @@ def on_fill(state: State, event: Fill, now: Instant, out: list[Command]) -> None
         if buy
         else notional_down(event.price_e4, event.size_e6)
     )
-    fee = event.fee_e6 if event.fee_e6 >= 0 else _expected_fee(state, event)
+    fee = _fee(state, event)
     mid = mark_e4(desk) if desk else 0
     booked = FillBooked(
         event.trade_id, event.order_id, order.strategy if order else StrategyId.OPERATOR,
@@ -166,13 +183,10 @@ def on_fill(state: State, event: Fill, now: Instant, out: list[Command]) -> None
         _foreign(state, booked, now, out)
         return
     state.tallies.filled += order.filled_e6 == 0
-    state.orders.fill(event, out)
-    if order.pair_id > 0:
-        state.pairs.fill(
-            order.pair_id, event.outcome, event.side, event.size_e6, cash, fee, now.mono_ns
-        )
+    state.proofs.fill(event, now.mono_ns, out)
+    _pair(state, order, Moved(event.outcome, event.side, event.size_e6, cash, fee), now)
     if not event.maker:
-        state.tallies.slips_e4.append(_slip(order, event))
+        state.tallies.slips_e4.append((now.mono_ns, _slip(order, event)))
     state.fills.append(fill_row(state, booked, order, now))
     part = f"{event.size_e6 / 1e6:g}@{event.price_e4 / 100:g}"
     kind = "maker" if event.maker else "taker"
@@ -181,20 +195,36 @@ def on_fill(state: State, event: Fill, now: Instant, out: list[Command]) -> None
     state.tell("FILL", text, now)
 
 
+def _pair(state: State, order: Order, moved: Moved, now: Instant) -> None:
+    if order.pair_id > 0:
+        state.pairs.fill(order.pair_id, moved, now.mono_ns)
+    elif order.intent is IntentKind.FLATTEN:
+        # The operator sold a pair's shares: it must not buy their partners any more.
+        state.pairs.sold_elsewhere(order.market_id, moved, now.mono_ns)
+
+
 def _slip(order: Order, fill: Fill) -> int:
     worse = fill.price_e4 - order.price_e4
     return worse if order.side is Side.BUY else -worse
 
 
-def _expected_fee(state: State, event: Fill) -> int:
+def _fee(state: State, event: Fill) -> int:
+    """Returns the fee charged, or the expected one; a difference feeds its breaker (F59)."""
     desk = state.desks.get(event.market_id)
-    if event.maker or desk is None:
-        return 0
-    return taker_fee_e6(event.price_e4, event.size_e6, desk.spec.fees.rate_e6)
+    if desk is None:
+        return max(0, event.fee_e6)
+    rate = 0 if event.maker else desk.spec.fees.rate_e6
+    expected = taker_fee_e6(event.price_e4, event.size_e6, rate)
+    if event.fee_e6 < 0:
+        return expected
+    gap_e5 = abs(event.fee_e6 - expected) // FEE_STEP_E6
+    state.tallies.fee_gap_e5 = max(state.tallies.fee_gap_e5, gap_e5)
+    return event.fee_e6
 
 
-def _compare(state: State, event: Fill, now: Instant, out: list[Command]) -> None:
-    old = state.ledger.market(event.market_id).fills[(event.trade_id, event.order_id)]
+def _compare(
+    state: State, old: FillBooked, event: Fill, now: Instant, out: list[Command]
+) -> None:
     if (old.price_e4, old.size_e6, old.side) != (event.price_e4, event.size_e6, event.side):
         state.alert(
             Severity.CRITICAL,
@@ -246,17 +276,9 @@ def fill_row(state: State, fill: FillBooked, order: Order, now: Instant) -> Fill
     )
 
 
-def _find(state: State, trade_id: str, order_id: str) -> FillBooked | None:
-    for books in state.ledger.markets.values():
-        fill = books.fills.get((trade_id, order_id))
-        if fill is not None:
-            return fill
-    return None
-
-
 def on_confirmed(state: State, event: FillConfirmed, now: Instant, out: list[Command]) -> None:
     """A fill is final; a repeated or late status changes nothing."""
-    fill = _find(state, event.trade_id, event.order_id)
+    fill = state.ledger.fill(event.trade_id, event.order_id)
     if fill is None or fill.state is not FillState.PROVISIONAL:
         return
     state.record(FillProven(event.trade_id, event.order_id, FillState.CONFIRMED), now, out)
@@ -265,18 +287,16 @@ def on_confirmed(state: State, event: FillConfirmed, now: Instant, out: list[Com
 
 def on_voided(state: State, event: FillVoided, now: Instant, out: list[Command]) -> None:
     """A fill failed to settle: its booking is reversed, and a pair is one-sided again (F43)."""
-    fill = _find(state, event.trade_id, event.order_id)
+    fill = state.ledger.fill(event.trade_id, event.order_id)
     if fill is None or fill.state is not FillState.PROVISIONAL:
         return
     proof = FillProven(event.trade_id, event.order_id, FillState.VOIDED, event.reason)
     state.record(proof, now, out)
-    state.orders.unfill(event.order_id, fill.size_e6)
+    state.proofs.unfill(event.order_id, fill.size_e6, out)
     order = state.orders.by_id.get(event.order_id)
     if order is not None and order.pair_id > 0:
-        state.pairs.fill(
-            order.pair_id, fill.outcome, fill.side, -fill.size_e6, -fill.cash_e6, -fill.fee_e6,
-            now.mono_ns,
-        )  # fmt: skip
+        moved = Moved(fill.outcome, fill.side, fill.size_e6, fill.cash_e6, fill.fee_e6)
+        state.pairs.fill(order.pair_id, moved.undone(), now.mono_ns)
     _rechain(state, event.trade_id, event.order_id, "FAILED!")
     state.alert(
         Severity.CRITICAL,
@@ -311,7 +331,8 @@ def on_mode(state: State, event: VenueMode, now: Instant, out: list[Command]) ->
     if event.kind is not state.seen.venue_mode:
         state.tell("MODE", f"venue {event.kind.value} {event.detail}".strip(), now)
     state.seen.venue_mode = event.kind
-    state.seen.venue_mode_ns = now.mono_ns + round(event.retry_after_s * SECOND)
+    wait_s = event.retry_after_s or MODE_HOLD_S
+    state.seen.venue_mode_ns = now.mono_ns + round(wait_s * SECOND)
     if event.kind in (VenueModeKind.AUTH_FAILED, VenueModeKind.BLOCKED):
         state.alert(
             Severity.CRITICAL, "venue.auth", f"the venue refuses us: {event.detail}", now, out
@@ -350,6 +371,7 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
         account.asked_ns = now.mono_ns - QUERY_TIMEOUT_NS
         return
     account.reported_ns = now.mono_ns
+    state.tallies.unread_answers = 0
     for fill in event.fills:
         on_fill(state, fill, now, out)
     if not account.opened:
@@ -358,6 +380,7 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
             opening = event.cash_e6 - state.ledger.accounts.cash
             state.record(Adjusted("opening", opening, reason="first snapshot"), now, out)
     _orders_agree(state, event, now, out)
+    _shares_agree(state, event, now, out)
     _cash_agrees(state, event, now, out)
     if state.rungs.booting and not state.orders.unknown():
         state.rungs.booting = False
@@ -369,7 +392,7 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
 def _orders_agree(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:
     listed = {o.order_id for o in event.open_orders}
     strangers = [o for o in event.open_orders if o.order_id not in state.orders.by_id]
-    if strangers:
+    if strangers and "orders.foreign" not in state.alerts:
         out.append(Journal(OrderMoved(strangers[0].order_id, OrderState.OPEN, "foreign")))
         state.alert(
             Severity.CRITICAL,
@@ -380,11 +403,30 @@ def _orders_agree(state: State, event: AccountReport, now: Instant, out: list[Co
         )
     for order in state.orders.live():
         if order.order_id in listed:
-            order.accepted = True
-            if order.state in (OrderState.UNKNOWN, OrderState.QUARANTINED):
-                state.orders.move(order, OrderState.OPEN, "listed open", out)
-        elif order.state is OrderState.UNKNOWN and order.asks == 0:
-            order.asked_ns = 0  # ask about it by name at once
+            state.proofs.listed(order, event.asked_ns, out)
+        elif not order.takes:
+            state.proofs.unlisted(order, event.asked_ns)
+
+
+def _shares_agree(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:
+    """Compares shares a token with the ledger (I2); the venue may lag a match for a while (F50)."""
+    account = state.account
+    tokens = {d.spec.token(o): (d, o) for d in state.desks.values() for o in Outcome}
+    gap = ""
+    for token, size in event.positions:
+        desk, outcome = tokens.get(token, (None, Outcome.UP))
+        if desk is None or state.ledger.provisional(desk.spec.market_id):
+            continue
+        differs = size - state.ledger.confirmed_e6(desk.spec.market_id, outcome)
+        if abs(differs) > SHARE_SLACK_E6 and desk.resolved_e4 is None:
+            gap = gap or f"{desk.spec.label} {outcome.value} {differs / 1e6:+g} shares at the venue"
+    if not gap:
+        account.share_gap, account.share_gap_ns = "", 0
+        return
+    account.share_gap = gap
+    account.share_gap_ns = account.share_gap_ns or now.mono_ns
+    if now.mono_ns - account.share_gap_ns >= SHARE_LAG_NS:
+        state.alert(Severity.CRITICAL, "positions.differ", gap, now, out)
 
 
 def _cash_agrees(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:

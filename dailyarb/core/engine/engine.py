@@ -131,6 +131,8 @@ class Engine:
             now,
             out,
         )
+        if self.state.desks:
+            market_data.subscribe(self.state, out)
         account.ask_account(self.state, now, out)
         return out
 

@@ -23,10 +23,11 @@ from dailyarb.core.domain.records import BreakerMoved, RunEnded
 from dailyarb.core.domain.rung import Mode, Rung
 from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.core.domain.view import FillRow
-from dailyarb.core.engine.account import QUERY_TIMEOUT_NS, ask_account
+from dailyarb.core.engine.account import QUERY_TIMEOUT_NS, ask_account, tell_unknown
 from dailyarb.core.engine.market_data import roll
 from dailyarb.core.engine.state import Desk, State
 from dailyarb.core.engine.trading import (
+    RECANCEL_NS,
     cancel,
     cancel_all,
     day_net,
@@ -42,8 +43,8 @@ from dailyarb.core.risk.limits import FEED_BREAKERS
 TICK_NS = 100 * MS
 BEAT_NS = 5 * SECOND
 RECONCILE_NS = 10 * SECOND
-RECANCEL_NS = 2 * SECOND
 REJECTS_MIN = 10  # outcomes before a share of rejects means anything
+REMEMBER_NS = 120 * SECOND  # refusals and slippages older than this cap nothing
 EXIT_CLEAN, EXIT_BREAKER, EXIT_UNVERIFIED = 0, 5, 6
 
 
@@ -51,8 +52,9 @@ def on_tick(state: State, now: Instant, out: list[Command]) -> None:
     """Does everything that is due."""
     if state.exited:
         return
-    state.orders.silent(now.mono_ns, out)
-    state.orders.asks(now.mono_ns, out)
+    for order in state.proofs.silent(now.mono_ns, out):
+        tell_unknown(state, order, "no answer", now, out)
+    state.proofs.asks(now.mono_ns, out)
     step_pairs(state, now, out)
     if now.mono_ns < state.next_tick_ns:
         return
@@ -79,7 +81,7 @@ def next_deadline(state: State) -> int | None:
         return None
     dues = [
         due
-        for due in (state.orders.next_ask_ns(), state.pairs.next_deadline_ns())
+        for due in (state.proofs.next_ask_ns(), state.pairs.next_deadline_ns())
         if due is not None
     ]
     return min([state.next_tick_ns, *dues])
@@ -114,15 +116,17 @@ def step_pairs(state: State, now: Instant, out: list[Command]) -> None:
 
 
 def _pair_view(state: State, desk: Desk, pair: Pair) -> PairView:
-    live = tuple(o.order_id for o in state.orders.live(pair.market_id) if o.pair_id == pair.pair_id)
+    live = [o for o in state.orders.live(pair.market_id) if o.pair_id == pair.pair_id]
+    ledger = state.ledger
     return PairView(
         desk.spec,
         desk.book.top(Outcome.UP),
         desk.book.top(Outcome.DOWN),
-        state.ledger.confirmed_e6(pair.market_id, Outcome.UP),
-        state.ledger.confirmed_e6(pair.market_id, Outcome.DOWN),
-        live,
+        ledger.proven_e6(pair.market_id, pair.strategy, Outcome.UP),
+        ledger.proven_e6(pair.market_id, pair.strategy, Outcome.DOWN),
+        tuple(o.order_id for o in live),
         desk.state in (MarketState.RESOLVED, MarketState.SETTLED),
+        tuple(o.order_id for o in live if not o.takes),
     )
 
 
@@ -159,6 +163,11 @@ def observe(state: State, now: Instant, out: list[Command]) -> None:
         change = state.breakers.observe(name, number, now.mono_ns, wall, cause)
         if change is not None:
             announce(state, change, now, out)
+    apply_cap(state, now, out)
+
+
+def apply_cap(state: State, now: Instant, out: list[Command]) -> None:
+    """Takes over the rung that breakers allow; a fall withdraws what it forbids."""
     cap, name = state.breakers.cap()
     fell = cap < state.rungs.breaker
     state.rungs.breaker, state.rungs.breaker_name = cap, name
@@ -179,9 +188,10 @@ def _numbers(state: State, now: Instant) -> dict[str, tuple[float, str]]:
     equity = _equity_now(state)
     state.peak_e6 = equity if state.peak_e6 is None else max(state.peak_e6, equity)
     rejects = 0.0
+    t.forget(now.mono_ns - REMEMBER_NS)
     if len(t.outcomes) >= REJECTS_MIN:
-        rejects = 100.0 * sum(t.outcomes) / len(t.outcomes)
-    slip = sum(t.slips_e4) / len(t.slips_e4) / 100 if t.slips_e4 else 0.0
+        rejects = 100.0 * sum(refused for _, refused in t.outcomes) / len(t.outcomes)
+    slip = sum(e4 for _, e4 in t.slips_e4) / len(t.slips_e4) / 100 if t.slips_e4 else 0.0
     ack = next((s.p99_us / 1e3 for s in seen.latency if s.stage == "send_to_ack"), 0.0)
     normal = seen.venue_mode is VenueModeKind.NORMAL or now.mono_ns > seen.venue_mode_ns > 0
     numbers: dict[str, tuple[float, str]] = {
@@ -194,6 +204,7 @@ def _numbers(state: State, now: Instant) -> dict[str, tuple[float, str]]:
         "order.latency": (ack, ""),
         "order.path": (float(t.unread_answers), ""),
         "slippage": (slip, ""),
+        "fee.gap": (float(t.fee_gap_e5), ""),
         "venue.mode": (0.0 if normal else 1.0, seen.venue_mode.value),
         "auth": (float(seen.venue_mode is VenueModeKind.AUTH_FAILED), ""),
         "clock": (abs(seen.clock_offset_ms or 0.0), ""),
@@ -248,7 +259,7 @@ def trip(
     change = state.breakers.observe(name, number, now.mono_ns, now.wall_ns, cause)
     if change is not None:
         announce(state, change, now, out)
-        state.rungs.breaker, state.rungs.breaker_name = state.breakers.cap()
+        apply_cap(state, now, out)
 
 
 def on_task_died(state: State, event: TaskDied, now: Instant, out: list[Command]) -> None:
@@ -262,7 +273,6 @@ def on_task_died(state: State, event: TaskDied, now: Instant, out: list[Command]
     )
     if event.critical:
         trip(state, "task", 1.0, event.task, now, out)
-        cancel_all(state, now, out)
 
 
 def on_disk(state: State, event: DiskState, now: Instant, out: list[Command]) -> None:
@@ -339,7 +349,8 @@ def _verify_halt(state: State, now: Instant) -> None:
 
 def _stop(state: State, now: Instant, out: list[Command]) -> None:
     live = state.orders.live()
-    clear = not live and not any(p.naked_since_ns for p in state.pairs.open.values())
+    naked = sum(p.naked_since_ns > 0 for p in state.pairs.open.values())
+    clear = not live and not naked
     if not clear and now.mono_ns < state.stop_deadline_ns:
         return
     if live:
@@ -351,5 +362,8 @@ def _stop(state: State, now: Instant, out: list[Command]) -> None:
     )
     code = EXIT_UNVERIFIED if live else EXIT_BREAKER if tripped else EXIT_CLEAN
     why = f"{state.stop_why}; {len(live)} orders unverified" if live else state.stop_why
+    if naked:
+        why = f"{why}; {naked} pairs one-sided"
+        state.alert(Severity.CRITICAL, "stop.naked", f"stopped with {why}", now, out)
     state.record(RunEnded(state.birth.run, code, why), now, out)
     out.append(Exit(code, why))

@@ -21,10 +21,11 @@ from dailyarb.core.domain.events import (
     Traded,
 )
 from dailyarb.core.domain.ids import FeedId, Severity
+from dailyarb.core.domain.intents import IntentKind
 from dailyarb.core.domain.market import MARKET_MOVES, MarketSpec, MarketState, Outcome
-from dailyarb.core.domain.orders import BookState, FillState
-from dailyarb.core.domain.records import FillProven, MarketSeen, PayoutBooked
-from dailyarb.core.domain.units import SECOND, notional_down
+from dailyarb.core.domain.orders import BookState
+from dailyarb.core.domain.records import MarketSeen, PayoutBooked
+from dailyarb.core.domain.units import SECOND
 from dailyarb.core.engine.scenes import fair_at, strike_of
 from dailyarb.core.engine.state import Asset, Desk, State
 from dailyarb.core.engine.trading import cancel, evaluate
@@ -152,23 +153,24 @@ def on_listed(state: State, event: MarketListed, now: Instant, out: list[Command
     if desk is not None:
         _update(state, desk, spec, now, out)
         return
-    book = state.books.add(spec)
-    if book is None:
+    if state.add_desk(spec) is None:
         state.alert(
             Severity.WARNING, "markets.full", f"no room for {spec.slug}: too many markets", now, out
         )
         return
-    window_ms = state.settings.strategies.S1.move_window_ms
-    lag_ns = state.assets[spec.asset].lag_ns
-    state.desks[spec.market_id] = Desk(spec, book, window_ms, lag_ns)
     state.record(MarketSeen(spec), now, out)
     subscribe(state, out)
 
 
 def _update(state: State, desk: Desk, spec: MarketSpec, now: Instant, out: list[Command]) -> None:
+    if desk.tick_e4:
+        # Metadata is older than the event that changed the tick (F13).
+        spec = with_tick(spec, desk.tick_e4)
     if spec == desk.spec:
         return
     desk.spec = desk.book.spec = spec
+    if desk.state is MarketState.SEEN and not spec.refusal:
+        move_market(desk, MarketState.LISTED)
     desk.strike_e18 = desk.strike_e18 or spec.strike_e18
     state.record(MarketSeen(spec), now, out)
 
@@ -186,7 +188,10 @@ def subscribe(state: State, out: list[Command]) -> None:
 def on_tick_size(state: State, event: TickSizeChanged, now: Instant, out: list[Command]) -> None:
     """The tick changed: a new epoch; resting orders off the new grid are cancelled (F13)."""
     desk = state.desks.get(event.market_id)
-    if desk is None or desk.spec.grid.tick_e4 == event.tick_e4:
+    if desk is None or event.stamp_ms < desk.tick_stamp_ms:
+        return
+    desk.tick_e4, desk.tick_stamp_ms = event.tick_e4, event.stamp_ms
+    if desk.spec.grid.tick_e4 == event.tick_e4:
         return
     desk.spec = with_tick(desk.spec, event.tick_e4)
     desk.book.spec = desk.spec
@@ -207,42 +212,49 @@ def with_tick(spec: MarketSpec, tick_e4: int) -> MarketSpec:
 def on_resolved(state: State, event: Resolved, now: Instant, out: list[Command]) -> None:
     """The venue decided a market: shares become cash, once."""
     desk = state.desks.get(event.market_id)
-    books = state.ledger.market(event.market_id)
+    if _again(state, event, now, out):
+        return
     if desk is not None:
-        if desk.state in (MarketState.RESOLVED, MarketState.SETTLED):
-            return
         if desk.state is not MarketState.CLOSING:
             move_market(desk, MarketState.CLOSING)
         desk.resolved_e4 = event.up_price_e4
         move_market(desk, MarketState.RESOLVED)
-    if books.settled:
-        return
     for order in state.orders.live(event.market_id):
         order.cancel_ns = order.cancel_ns or now.mono_ns
-    sizes = {o: books.positions.size_e6(o) for o in Outcome}
-    if any(sizes.values()):
-        _pay(state, event, sizes, now, out)
+    # A market where an order of ours was ever sent is paid even when nothing filled: a fill that
+    # comes late is then paid when it comes.
+    traded = event.market_id in state.ledger.markets
+    if traded or any(o.market_id == event.market_id for o in state.orders.by_id.values()):
+        _pay(state, event, now, out)
     if desk is not None:
         move_market(desk, MarketState.SETTLED)
         subscribe(state, out)
 
 
-def _pay(
-    state: State, event: Resolved, sizes: dict[Outcome, int], now: Instant, out: list[Command]
-) -> None:
+def _again(state: State, event: Resolved, now: Instant, out: list[Command]) -> bool:
+    """Says whether a market was decided before; another decision is a matter for people."""
+    desk, books = state.desks.get(event.market_id), state.ledger.markets.get(event.market_id)
+    old = desk.resolved_e4 if desk is not None else None
+    if old is None and books is not None:
+        old = books.up_price_e4
+    if old is not None and old != event.up_price_e4:
+        text = f"{event.market_id[:10]} was decided twice: UP paid {old / 100:g}¢, "
+        text += f"now {event.up_price_e4 / 100:g}¢; the first is kept"
+        state.alert(Severity.CRITICAL, f"resolved.twice.{event.market_id}", text, now, out)
+    return old is not None
+
+
+def _pay(state: State, event: Resolved, now: Instant, out: list[Command]) -> None:
     up = event.up_price_e4
-    cash = notional_down(up, sizes[Outcome.UP]) + notional_down(10_000 - up, sizes[Outcome.DOWN])
     books = state.ledger.market(event.market_id)
-    result = books.flow_e6 + cash
-    # Matched but unproven shares are paid or voided by the venue with the rest: prove them first.
-    for fill in state.ledger.provisional(event.market_id):
-        proof = FillProven(fill.trade_id, fill.order_id, FillState.CONFIRMED, "resolved")
-        state.record(proof, now, out)
-    state.record(PayoutBooked(event.market_id, up, cash), now, out)
+    held = any(state.ledger.size_e6(event.market_id, o) for o in Outcome)
+    state.record(PayoutBooked(event.market_id, up, books.due_e6(up)), now, out)
+    if not held:
+        return
     desk = state.desks.get(event.market_id)
     label = desk.spec.label if desk else event.market_id[:10]
     winner = "UP" if up == 10_000 else "DOWN" if up == 0 else f"{up / 100:g}¢"
-    state.tell("SETTL", f"{label} {winner} {result / 1e6:+.2f}", now)
+    state.tell("SETTL", f"{label} {winner} {books.flow_e6 / 1e6:+.2f}", now)
 
 
 def on_feed(state: State, event: FeedState, now: Instant, out: list[Command]) -> None:
@@ -268,6 +280,8 @@ def roll(state: State, now: Instant, out: list[Command]) -> None:
         left = desk.spec.end_ns - now.wall_ns
         if desk.state in (MarketState.LISTED, MarketState.TRADABLE, MarketState.QUARANTINED):
             _advance(state, desk, left, stop_ns, now)
+            if desk.state is not MarketState.TRADABLE:
+                _withdraw(state, desk, now, out)
         elif desk.state is MarketState.SEEN and left <= 0:
             move_market(desk, MarketState.CLOSING)
         if desk.book.state is BookState.STALE and left > 0:
@@ -286,6 +300,16 @@ def _advance(state: State, desk: Desk, left_ns: int, stop_ns: int, now: Instant)
         move_market(desk, MarketState.QUARANTINED)
     elif not unknown and desk.spec.accepting and now.wall_ns >= desk.spec.start_ns:
         move_market(desk, MarketState.TRADABLE)
+
+
+def _withdraw(state: State, desk: Desk, now: Instant, out: list[Command]) -> None:
+    """Cancels opening orders of a market that strategies no longer look at."""
+    quotes = [
+        o
+        for o in state.orders.live(desk.spec.market_id)
+        if o.intent is IntentKind.ENTRY and not o.takes and not o.cancel_ns
+    ]
+    cancel(quotes, f"market {desk.state.value}", now, out)
 
 
 def _witness(desk: Desk, now: Instant, out: list[Command]) -> None:

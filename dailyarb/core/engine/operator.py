@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.commands import Answer, Command, Journal
-from dailyarb.core.domain.events import OperatorCommand, StopRequested
+from dailyarb.core.domain.events import OperatorCommand, StopRequested, VenueModeKind
 from dailyarb.core.domain.ids import Severity, StrategyId
 from dailyarb.core.domain.intents import Intent, IntentKind, Leg
 from dailyarb.core.domain.market import Outcome, Side
@@ -16,7 +16,7 @@ from dailyarb.core.domain.records import BreakerMoved, OperatorDid, RungSet
 from dailyarb.core.domain.rung import Mode, Rung
 from dailyarb.core.domain.units import SECOND
 from dailyarb.core.engine.account import ask_account
-from dailyarb.core.engine.state import Desk, State
+from dailyarb.core.engine.state import Desk, Halting, State
 from dailyarb.core.engine.trading import cancel, cancel_all, open_intent
 
 FRAME_AGE_MAX = 100  # frames: a decision that raises risk must rest on the last ten seconds
@@ -48,6 +48,8 @@ def on_operator(state: State, event: OperatorCommand, now: Instant, out: list[Co
 def set_rung(state: State, rung: Rung, who: str, reason: str, now: Instant) -> RungSet:
     """Sets the operator's rung and returns its record."""
     state.rungs.operator, state.rungs.operator_reason = rung, reason
+    if rung is not Rung.HALTED:
+        state.halting = Halting()
     state.tell("MODE", f"rung {rung.name} by {who}", now)
     return RungSet(rung, who, reason)
 
@@ -109,7 +111,6 @@ def _release(state: State, event: OperatorCommand, now: Instant, out: list[Comma
     if refused:
         return False, refused
     out.append(Journal(set_rung(state, Rung.REDUCED, event.who, "released", now)))
-    state.halting.note = ""
     return True, "released to REDUCED"
 
 
@@ -128,6 +129,8 @@ def _flatten(state: State, event: OperatorCommand, now: Instant, out: list[Comma
     for desk in desks:
         for outcome in Outcome:
             size = state.ledger.confirmed_e6(desk.spec.market_id, outcome)
+            if state.ledger.size_e6(desk.spec.market_id, outcome) > size:
+                held.append(f"{desk.spec.label} {outcome.value} not yet confirmed")
             if size <= 0:
                 continue
             why = _sell(state, desk, outcome, size, now, out)
@@ -201,9 +204,12 @@ def _reset(state: State, event: OperatorCommand, now: Instant, out: list[Command
         return False, f"no breaker {event.target}; there are {names}"
     if not event.reason:
         return False, "a reset needs a reason"
+    if event.target == "loss.day" and state.breakers.still_beyond(event.target):
+        return False, "the day's loss is still past its limit: another UTC day, or another limit"
     change = state.breakers.reset(event.target, event.reason)
     if change is None:
         return False, f"{event.target} is not tripped"
+    _forgive(state, event.target)
     out.append(
         Journal(
             BreakerMoved(
@@ -214,6 +220,18 @@ def _reset(state: State, event: OperatorCommand, now: Instant, out: list[Command
     state.rungs.breaker, state.rungs.breaker_name = state.breakers.cap()
     state.tell("BRK", f"{event.target} reset by {event.who}: {event.reason}", now)
     return True, f"{event.target} reset"
+
+
+def _forgive(state: State, name: str) -> None:
+    """Starts a reset breaker's number anew, or it would trip again at once."""
+    if name == "loss.streak":
+        state.ledger.pnl.streak = 0
+    elif name == "loss.drawdown":
+        state.peak_e6 = None
+    elif name == "fee.gap":
+        state.tallies.fee_gap_e5 = 0
+    elif name == "auth":
+        state.seen.venue_mode = VenueModeKind.NORMAL
 
 
 def _strategy(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:

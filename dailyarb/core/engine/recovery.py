@@ -9,17 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dailyarb.core.domain.clock import Instant
+from dailyarb.core.domain.ids import StrategyId
+from dailyarb.core.domain.intents import IntentKind
+from dailyarb.core.domain.operator import OperatorVerb
+from dailyarb.core.domain.orders import FillState
 from dailyarb.core.domain.records import (
     BreakerMoved,
     FillBooked,
+    FillProven,
     IntentTaken,
+    MarketSeen,
+    OperatorDid,
     OrderMoved,
     OrderSigned,
+    PairClosed,
     Record,
     RungSet,
     RunStarted,
 )
 from dailyarb.core.engine.state import State
+from dailyarb.core.execution.pairs import Moved
 
 
 def recover(state: State, history: Iterable[tuple[Record, int]], now: Instant) -> None:
@@ -33,8 +42,36 @@ def recover(state: State, history: Iterable[tuple[Record, int]], now: Instant) -
             state.rungs.operator, state.rungs.operator_reason = record.rung, record.reason
         elif isinstance(record, BreakerMoved):
             _breaker(state, record, wall_ns)
+        elif isinstance(record, OperatorDid):
+            _paused(state, record)
         if ours:
             _fold(state, record, wall_ns, now)
+    _reopen_desks(state)
+
+
+def _paused(state: State, record: OperatorDid) -> None:
+    """A strategy a person paused stays paused: a restart never raises what may be done."""
+    known = {s.value: s for s in StrategyId}
+    if not record.ok or record.target not in known:
+        return
+    if record.verb == OperatorVerb.STRATEGY_PAUSE.value:
+        state.rungs.paused.add(known[record.target])
+    elif record.verb == OperatorVerb.STRATEGY_RESUME.value:
+        state.rungs.paused.discard(known[record.target])
+
+
+def _reopen_desks(state: State) -> None:
+    """Follows markets in which we still hold shares or may have orders, ended ones too."""
+    wanted = dict.fromkeys(state.ledger.open_markets())
+    wanted.update(dict.fromkeys(order.market_id for order in state.orders.live()))
+    for market_id in wanted:
+        spec = state.specs.pop(market_id, None)
+        if spec is not None and spec.asset in state.assets:
+            state.add_desk(spec)
+    state.specs.clear()
+    for pair in list(state.pairs.open.values()):
+        if pair.market_id not in state.desks:
+            state.pairs.restore_closed(pair.pair_id, "carried")
 
 
 def _breaker(state: State, record: BreakerMoved, wall_ns: int) -> None:
@@ -45,6 +82,8 @@ def _breaker(state: State, record: BreakerMoved, wall_ns: int) -> None:
         state.breakers.restore(record.breaker, record.now, wall_ns, record.reason)
     else:
         state.breakers.reset(record.breaker, record.reason)
+        if record.breaker == "loss.streak":
+            state.ledger.pnl.streak = 0
     state.rungs.breaker, state.rungs.breaker_name = state.breakers.cap()
 
 
@@ -52,11 +91,35 @@ def _fold(state: State, record: Record, wall_ns: int, now: Instant) -> None:
     state.ledger.apply(record, wall_ns)
     if isinstance(record, IntentTaken):
         state.next_id = max(state.next_id, record.intent_id, record.pair_id)
+        if record.pair_id > 0 and record.intent is IntentKind.ENTRY:
+            # The wait of its legs is over: what is one-sided acts at once.
+            state.pairs.restore(
+                record.pair_id, record.market_id, record.strategy, record.edge_e4, now.mono_ns
+            )
+    elif isinstance(record, MarketSeen):
+        state.specs[record.spec.market_id] = record.spec
+    elif isinstance(record, PairClosed):
+        state.pairs.restore_closed(record.pair_id, record.result)
     elif isinstance(record, OrderSigned):
         state.orders.restore(record, now)
     elif isinstance(record, OrderMoved):
         state.orders.restore_move(record.order_id, record.state)
     elif isinstance(record, FillBooked):
-        order = state.orders.by_id.get(record.order_id)
-        if order is not None:
-            order.filled_e6 += record.size_e6
+        _filled(state, record, 1, now)
+    elif isinstance(record, FillProven) and record.state is FillState.VOIDED:
+        fill = state.ledger.fill(record.trade_id, record.order_id)
+        if fill is not None:
+            _filled(state, fill, -1, now)
+
+
+def _filled(state: State, fill: FillBooked, sign: int, now: Instant) -> None:
+    order = state.orders.by_id.get(fill.order_id)
+    if order is None:
+        return
+    order.filled_e6 += sign * fill.size_e6
+    order.voided_e6 += fill.size_e6 if sign < 0 else 0
+    moved = Moved(fill.outcome, fill.side, fill.size_e6, fill.cash_e6, fill.fee_e6)
+    if order.pair_id > 0:
+        state.pairs.fill(order.pair_id, moved if sign > 0 else moved.undone(), now.mono_ns)
+    elif order.intent is IntentKind.FLATTEN and sign > 0:
+        state.pairs.sold_elsewhere(order.market_id, moved, now.mono_ns)

@@ -24,6 +24,7 @@ from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.core.domain.view import AlertRow, DecisionRow, EventRow, FillRow
 from dailyarb.core.execution.orders import Orders
 from dailyarb.core.execution.pairs import Pairs
+from dailyarb.core.execution.proofs import Proofs
 from dailyarb.core.ledger.ledger import Ledger
 from dailyarb.core.pricing.lead import LagMeter
 from dailyarb.core.pricing.volatility import Volatility
@@ -66,7 +67,8 @@ class Desk:
         self.prints = 0
         self.witness_ns = 0
         self.resolved_e4: int | None = None
-        self.quarantine: str = ""
+        self.tick_e4 = 0  # by an event of the venue, 0 while only metadata has said
+        self.tick_stamp_ms = 0
 
 
 class Asset:
@@ -122,9 +124,18 @@ class Tallies:
     cancelled: int = 0
     breakers: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    outcomes: deque[bool] = field(default_factory=lambda: deque(maxlen=50))  # refused?
-    slips_e4: deque[int] = field(default_factory=lambda: deque(maxlen=20))
+    # (mono_ns, refused?) and (mono_ns, 1e-4 dollars a share): what is old is forgotten, or a cap
+    # that stops trading could never lift.
+    outcomes: deque[tuple[int, bool]] = field(default_factory=lambda: deque(maxlen=50))
+    slips_e4: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=20))
     unread_answers: int = 0
+    fee_gap_e5: int = 0  # worst difference of a charged fee since the last reset
+
+    def forget(self, before_ns: int) -> None:
+        """Drops outcomes and slippages from before this moment."""
+        for rows in (self.outcomes, self.slips_e4):
+            while rows and rows[0][0] < before_ns:
+                rows.popleft()
 
 
 @dataclass(slots=True)
@@ -159,6 +170,8 @@ class Account:
     opened: bool = False
     reconciled: bool = False
     cash_gap_e6: int = 0
+    share_gap: str = ""  # first position that differs, and since when
+    share_gap_ns: int = 0
     detail: str = "not yet asked"
     since_s: int = 0
 
@@ -187,12 +200,14 @@ class State:
         self.birth = birth
         self.books = books
         self.ledger = Ledger()
-        self.orders = Orders(settings.risk, birth.salt_base)
+        self.orders = Orders(birth.salt_base)
+        self.proofs = Proofs(self.orders, settings.risk)
         self.pairs = Pairs(usd_e6(settings.risk.max_unwind_loss_usd))
         self.gate = RiskGate(settings.risk)
         self.breakers = build_breakers(settings)
         self.rungs = Rungs(settings.first_rung())
         self.desks: dict[str, Desk] = {}
+        self.specs: dict[str, MarketSpec] = {}  # of the journal, while it is being folded
         self.assets = {name: Asset(name, settings) for name in settings.assets}
         self.strategies: list[Strategy] = build_strategies(settings, birth.strategies)
         self.tallies = Tallies()
@@ -218,6 +233,16 @@ class State:
         self.stop_clean = False
         self.exited = False
         self.event_seq = 0
+
+    def add_desk(self, spec: MarketSpec) -> Desk | None:
+        """Opens a market's desk; None when no slot of the router is free."""
+        book = self.books.add(spec)
+        if book is None:
+            return None
+        window_ms = self.settings.strategies.S1.move_window_ms
+        desk = Desk(spec, book, window_ms, self.assets[spec.asset].lag_ns)
+        self.desks[spec.market_id] = desk
+        return desk
 
     def number(self) -> int:
         """Returns the next intent or pair number."""
@@ -252,10 +277,10 @@ class State:
 
     def held(self, desk: Desk, strategy: StrategyId) -> dict[Outcome, int]:
         """Returns what a strategy holds in a market, provisional fills included."""
-        books = self.ledger.markets.get(desk.spec.market_id)
-        if books is None:
+        market_id = desk.spec.market_id
+        if market_id not in self.ledger.markets:
             return {}
-        return {o: books.positions.held(strategy, o) for o in Outcome}
+        return {o: self.ledger.held_e6(market_id, strategy, o) for o in Outcome}
 
 
 def build_strategies(settings: Settings, only: tuple[str, ...]) -> list[Strategy]:

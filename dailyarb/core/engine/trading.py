@@ -24,8 +24,10 @@ from dailyarb.core.engine.state import Desk, GateCount, State, Verdicts
 from dailyarb.core.execution.orders import Order
 from dailyarb.core.ledger.pnl import Tally
 from dailyarb.core.risk.exposure import Item, Outlook, Standing, fill_item, order_item, outlook
-from dailyarb.core.risk.gate import Denied, Situation
+from dailyarb.core.risk.gate import Denied, Situation, strategy_needs
 from dailyarb.core.strategies.base import Strategy, fee_per_share_e4
+
+RECANCEL_NS = 2 * SECOND  # before a cancel without effect is asked for again
 
 
 def evaluate(state: State, desk: Desk, now: Instant, out: list[Command]) -> None:
@@ -177,6 +179,7 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
         unknown_orders=len(state.orders.unknown()),
         free_cash_e6=free_cash_e6(state),
         naked_e6=state.pairs.naked_e6(),
+        overdue_ms=state.pairs.overdue_ms(now.mono_ns),
         held=held,
         resting=resting,
         matched=matched_of(state, market_id),
@@ -307,8 +310,13 @@ def _last_gate(state: State, batch: list[Order]) -> str:
     rung = state.rungs.of(batch[0].strategy)
     if rung is Rung.HALTED and kind is not IntentKind.FLATTEN:
         return "halted"
-    if rung is Rung.HEDGE_ONLY and kind is IntentKind.ENTRY:
-        return "hedge only"
+    if kind is IntentKind.ENTRY:
+        needed = strategy_needs(batch[0].strategy, state.settings.risk.reduced_strategies)
+        if rung < needed:
+            return f"rung {rung.name}"
+    desk = state.desks.get(batch[0].market_id)
+    if desk is None or not all(desk.spec.grid.on_tick(o.price_e4) for o in batch):
+        return "off the grid in force"
     return ""
 
 
@@ -328,16 +336,22 @@ def cancel(orders: list[Order], reason: str, now: Instant, out: list[Command]) -
     if not asked:
         return
     for order in asked:
-        order.cancel_ns, order.asks = now.mono_ns, 0
-        order.asked_ns = now.mono_ns
-        order.reason = reason
+        _wanted_gone(order, now)
+        order.reason = order.reason or reason
     out.append(Cancel(tuple(o.order_id for o in asked), now.mono_ns))
 
 
 def cancel_all(state: State, now: Instant, out: list[Command]) -> int:
-    """Asks for everything to be cancelled, unsigned drafts included; returns how many were live."""
+    """Asks for everything to be cancelled; returns how many were live."""
     live = state.orders.live()
     for order in live:
-        order.cancel_ns, order.asks, order.asked_ns = now.mono_ns, 0, now.mono_ns
+        _wanted_gone(order, now)
     out.append(CancelAll(now.mono_ns))
     return len(live)
+
+
+def _wanted_gone(order: Order, now: Instant) -> None:
+    if not order.cancel_ns:
+        # Asking again to cancel must not put off the question what became of it.
+        order.asks, order.asked_ns = 0, now.mono_ns
+    order.cancel_ns = now.mono_ns

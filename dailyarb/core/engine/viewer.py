@@ -234,6 +234,9 @@ def audit_rows(state: State, books: Books, now: Instant) -> tuple[AuditRow, ...]
     return (
         AuditRow("cash", age, abs(account.cash_gap_e6) <= 10_000, account.detail),
         AuditRow("orders", age, unknown == 0, f"{unknown} unknown"),
-        AuditRow("positions", age, True, f"{shares / 1e6:g} shares open"),
+        AuditRow(
+            "positions", age, not account.share_gap,
+            account.share_gap or f"{shares / 1e6:g} shares open",
+        ),
         AuditRow("ledger", 0, books.residual_e6 == 0, f"residual {books.residual_e6 / 1e6:.2f}"),
     )

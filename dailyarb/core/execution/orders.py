@@ -1,8 +1,6 @@
-"""The order machine: one object an order, moved only by evidence.
+"""The order machine: one object an order, moved only by evidence (`proofs.py`).
 
 An order is drafted with the salt and stamp that make its id, signed once, journalled, then sent.
-What the venue has not proven stays UNKNOWN and keeps its exposure; it is asked about, never sent
-again under another name (faults F26-F30, I8, I20).
 """
 
 from __future__ import annotations
@@ -10,20 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dailyarb.core.domain.clock import Instant
-from dailyarb.core.domain.commands import Command, Journal, OrderDraft, QueryOrder
+from dailyarb.core.domain.commands import Command, Journal, OrderDraft
 from dailyarb.core.domain.errors import InvariantBroken
-from dailyarb.core.domain.events import Fill, LegOutcome, LegResult, OrderReport, Signed
+from dailyarb.core.domain.events import Signed
 from dailyarb.core.domain.grid import amounts
 from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.intents import Intent, IntentKind, Leg
 from dailyarb.core.domain.market import MarketSpec, Outcome, Side
 from dailyarb.core.domain.orders import LIVE, TERMINAL, TIF, OrderState, move
 from dailyarb.core.domain.records import OrderMoved, OrderSigned
-from dailyarb.core.domain.settings import Risk
 from dailyarb.core.domain.units import MS
 
 SALT_SPAN = 2**20  # orders of one run
-ASK_AGAIN_MAX_NS = 10_000 * MS
 KEPT_DONE = 400
 
 
@@ -52,8 +48,14 @@ class Order:
     order_id: str = ""
     order_json: bytes = b""
     filled_e6: int = 0
-    matched_e6: int = -1
+    matched_e6: int = -1  # shares the venue says matched, -1 where it has not said
+    voided_e6: int = 0  # matched shares whose trade failed to settle
     accepted: bool = False
+    answered: bool = False
+    missing: bool = False  # the account's list of open orders lacked it
+    proven_ns: int = 0  # newest moment at which the venue is known to have had it
+    ending: OrderState | None = None  # its end, once its matched shares have arrived as fills
+    ended_ns: int = 0
     sent_ns: int = 0
     sent_wall_ns: int = 0
     acked_ns: int = 0
@@ -76,6 +78,11 @@ class Order:
         return max(0, self.size_e6 - self.filled_e6)
 
     @property
+    def owed_e6(self) -> int:
+        """Returns shares the venue says matched that have not arrived as fills."""
+        return max(0, self.matched_e6 - self.filled_e6 - self.voided_e6)
+
+    @property
     def takes(self) -> bool:
         """Says whether it is meant to cross."""
         return self.tif in (TIF.FOK, TIF.FAK)
@@ -84,9 +91,8 @@ class Order:
 class Orders:
     """Holds all orders of an engine; every move appends its journal record to `out`."""
 
-    def __init__(self, risk: Risk, salt_base: int) -> None:
+    def __init__(self, salt_base: int) -> None:
         self.by_id: dict[str, Order] = {}
-        self._risk = risk
         self._by_draft: dict[int, Order] = {}
         self._live: dict[str, Order] = {}
         self._salt_base = salt_base
@@ -212,124 +218,6 @@ class Orders:
             for o in self._live.values()
             if o.state in (OrderState.UNKNOWN, OrderState.QUARANTINED)
         ]
-
-    def result(self, found: LegResult, now: Instant, out: list[Command]) -> Order | None:
-        """Takes the answer to a submit, matched by order id; a fill seen first is not undone."""
-        order = self.by_id.get(found.order_id)
-        if order is None or order.state not in (OrderState.SENT, OrderState.UNKNOWN):
-            return order
-        order.acked_ns = now.mono_ns
-        outcome = found.outcome
-        if outcome is LegOutcome.UNKNOWN:
-            self.move(order, OrderState.UNKNOWN, found.reason, out)
-            return order
-        if outcome in (LegOutcome.REFUSED, LegOutcome.UNSENT):
-            self.move(order, OrderState.REFUSED, found.reason or outcome.value, out)
-            return order
-        order.accepted = True
-        if outcome is LegOutcome.KILLED:
-            self.move(order, OrderState.EXPIRED, found.reason or "no match", out)
-        elif outcome is LegOutcome.DELAYED:
-            self.move(order, OrderState.DELAYED, found.reason, out)
-        else:
-            self.move(order, OrderState.OPEN, "", out)
-            if outcome is LegOutcome.MATCHED and order.takes:
-                order.matched_e6 = found.matched_e6
-            self._finish(order, out)
-        return order
-
-    def fill(self, fill: Fill, out: list[Command]) -> Order | None:
-        """Counts a fill; it proves the order whatever was or was not answered."""
-        order = self.by_id.get(fill.order_id)
-        if order is None:
-            return None
-        order.filled_e6 += fill.size_e6
-        order.accepted = True
-        if order.state in (OrderState.SENT, OrderState.UNKNOWN, OrderState.QUARANTINED):
-            self.move(order, OrderState.OPEN, "", out)
-        if order.filled_e6 >= order.size_e6:
-            self.move(order, OrderState.FILLED, "", out)
-        elif order.state not in TERMINAL:
-            self._finish(order, out)
-        return order
-
-    def unfill(self, order_id: str, size_e6: int) -> None:
-        """Takes back a voided fill."""
-        order = self.by_id.get(order_id)
-        if order is not None:
-            order.filled_e6 -= size_e6
-
-    def _finish(self, order: Order, out: list[Command]) -> None:
-        # A taker order is over once what the answer said was matched has arrived as fills.
-        if not order.takes or order.matched_e6 < 0 or order.filled_e6 < order.matched_e6:
-            return
-        done = order.filled_e6 >= order.size_e6
-        self.move(order, OrderState.FILLED if done else OrderState.EXPIRED, "rest killed", out)
-
-    def report(self, event: OrderReport, out: list[Command]) -> Order | None:
-        """Takes the venue's dated word on one order (I20)."""
-        order = self.by_id.get(event.order_id)
-        if order is None or order.state in TERMINAL or not order.sent_ns:
-            return order
-        if event.known:
-            self._known(order, event, out)
-        elif order.accepted and event.asked_ns > order.acked_ns:
-            # It was accepted and is no longer in the active list: what did not fill is gone.
-            full = order.filled_e6 >= order.size_e6
-            self.move(order, OrderState.FILLED if full else OrderState.CANCELLED, "gone", out)
-        elif event.asked_ns - order.sent_ns >= self._risk.late_arrival_ms * MS:
-            self.move(order, OrderState.CANCELLED, "absent after late_arrival_ms", out)
-        return order
-
-    def _known(self, order: Order, event: OrderReport, out: list[Command]) -> None:
-        order.accepted = True
-        if event.state in TERMINAL:
-            if event.state is OrderState.FILLED and order.filled_e6 < event.matched_e6:
-                # Its fills have not arrived yet; they end it, and are asked for meanwhile.
-                order.matched_e6 = max(order.matched_e6, event.matched_e6)
-                self.move(order, OrderState.OPEN, "", out)
-            else:
-                self.move(order, event.state, event.reason, out)
-        else:
-            self.move(order, OrderState.OPEN, "", out)
-
-    def asks(self, now_ns: int, out: list[Command]) -> None:
-        """Asks about orders that are unproven, or matched without their fills, when due."""
-        for order in self._live.values():
-            due = self._ask_due_ns(order)
-            if due is not None and now_ns >= due:
-                order.asked_ns, order.asks = now_ns, order.asks + 1
-                out.append(QueryOrder(order.order_id, order.market_id, now_ns))
-
-    def next_ask_ns(self) -> int | None:
-        """Returns when the next question is due."""
-        dues = [due for o in self._live.values() if (due := self._ask_due_ns(o)) is not None]
-        return min(dues, default=None)
-
-    def _ask_due_ns(self, order: Order) -> int | None:
-        waiting = order.matched_e6 > order.filled_e6 or (order.takes and order.accepted)
-        open_doubt = order.state in (
-            OrderState.SENT,
-            OrderState.UNKNOWN,
-            OrderState.QUARANTINED,
-            OrderState.DELAYED,
-        )
-        if not order.sent_ns or not (waiting or open_doubt or order.cancel_ns):
-            return None
-        step = self._risk.ask_after_ms * MS << min(order.asks, 4)
-        return order.asked_ns + min(step, ASK_AGAIN_MAX_NS)
-
-    def silent(self, now_ns: int, out: list[Command]) -> list[Order]:
-        """Moves orders sent long ago without any answer to UNKNOWN and returns them."""
-        limit = self._risk.ask_after_ms * MS
-        late = [
-            o
-            for o in self._live.values()
-            if o.state is OrderState.SENT and now_ns - o.sent_ns >= limit
-        ]
-        for order in late:
-            self.move(order, OrderState.UNKNOWN, "no answer", out)
-        return late
 
 
 def _signed_record(order: Order) -> OrderSigned:

@@ -2,6 +2,7 @@
 
 Two folds run side by side. `positions` counts every fill that was not voided: risk needs the
 provisional ones. `pnl` counts confirmed fills only: a match is not money until the chain says so.
+A market pays once; what is learnt of it afterwards (a late fill, a fill voided) pays its part then.
 Every money record is a set of postings that sums to zero (I1); `residual_e6` proves it.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dailyarb.core.domain.errors import InvariantBroken
+from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.orders import FILL_MOVES, FillState
 from dailyarb.core.domain.records import (
@@ -21,7 +23,7 @@ from dailyarb.core.domain.records import (
     PayoutBooked,
     Record,
 )
-from dailyarb.core.domain.units import notional_down
+from dailyarb.core.domain.units import PRICE_ONE_E4, notional_down
 from dailyarb.core.ledger.lots import Lots
 from dailyarb.core.ledger.pnl import Pnl
 
@@ -33,13 +35,28 @@ class MarketBooks:
     """Is what the ledger knows of one market.
 
     flow_e6 is cash in less cash out (fees included) of all fills not voided; payout included.
+    up_price_e4 is what UP paid, None before resolution; paid_e6 what its shares paid so far.
     """
 
     positions: Lots = field(default_factory=Lots)
     confirmed: Lots = field(default_factory=Lots)
     flow_e6: int = 0
     fills: dict[FillKey, FillBooked] = field(default_factory=dict)
-    settled: bool = False
+    up_price_e4: int | None = None
+    paid_e6: int = 0
+    merged_e6: int = 0
+
+    @property
+    def settled(self) -> bool:
+        """Says whether the market has paid."""
+        return self.up_price_e4 is not None
+
+    def due_e6(self, up_price_e4: int) -> int:
+        """Returns what the shares held pay at this UP price."""
+        down = PRICE_ONE_E4 - up_price_e4
+        return notional_down(up_price_e4, self.positions.size_e6(Outcome.UP)) + notional_down(
+            down, self.positions.size_e6(Outcome.DOWN)
+        )
 
 
 @dataclass(slots=True)
@@ -67,6 +84,8 @@ class Ledger:
         self.markets: dict[str, MarketBooks] = {}
         self.pnl = Pnl()
         self._labels: dict[str, str] = {}
+        self._where: dict[FillKey, str] = {}
+        self._unsettled: dict[str, MarketBooks] = {}
 
     def apply(self, record: Record, wall_ns: int) -> None:
         """Applies one record; records without money are passed over.
@@ -75,9 +94,9 @@ class Ledger:
             InvariantBroken: a fill twice, a proof without a fill, or postings that do not balance.
         """
         if isinstance(record, FillBooked):
-            self._book(record)
+            self._book(record, wall_ns)
         elif isinstance(record, FillProven):
-            self._prove(record)
+            self._prove(record, wall_ns)
         elif isinstance(record, PayoutBooked):
             self._pay(record, wall_ns)
         elif isinstance(record, Merged):
@@ -93,22 +112,36 @@ class Ledger:
 
     def market(self, market_id: str) -> MarketBooks:
         """Returns the books of a market, made on first use."""
-        return self.markets.setdefault(market_id, MarketBooks())
+        books = self.markets.get(market_id)
+        if books is None:
+            books = self.markets[market_id] = self._unsettled[market_id] = MarketBooks()
+        return books
 
     def size_e6(self, market_id: str, outcome: Outcome) -> int:
-        """Returns shares held, provisional ones included."""
-        books = self.markets.get(market_id)
+        """Returns shares held, provisional ones included; none of a market that has paid."""
+        books = self._unsettled.get(market_id)
         return books.positions.size_e6(outcome) if books else 0
 
     def confirmed_e6(self, market_id: str, outcome: Outcome) -> int:
         """Returns shares held by confirmed fills only."""
-        books = self.markets.get(market_id)
+        books = self._unsettled.get(market_id)
         return books.confirmed.size_e6(outcome) if books else 0
 
-    def has_fill(self, key: FillKey, market_id: str) -> bool:
-        """Says whether this (trade_id, order_id) was booked, voided ones included."""
-        books = self.markets.get(market_id)
-        return books is not None and key in books.fills
+    def held_e6(self, market_id: str, strategy: StrategyId, outcome: Outcome) -> int:
+        """Returns shares one strategy holds, provisional ones included."""
+        books = self._unsettled.get(market_id)
+        return books.positions.held(strategy, outcome) if books else 0
+
+    def proven_e6(self, market_id: str, strategy: StrategyId, outcome: Outcome) -> int:
+        """Returns shares one strategy holds by confirmed fills only."""
+        books = self._unsettled.get(market_id)
+        return books.confirmed.held(strategy, outcome) if books else 0
+
+    def fill(self, trade_id: str, order_id: str) -> FillBooked | None:
+        """Returns the booked fill of this key, voided ones included, or None."""
+        key = (trade_id, order_id)
+        market_id = self._where.get(key)
+        return None if market_id is None else self.markets[market_id].fills[key]
 
     def provisional(self, market_id: str) -> list[FillBooked]:
         """Returns the fills of a market that are neither final nor voided."""
@@ -121,22 +154,23 @@ class Ledger:
         """Returns the markets in which shares are held."""
         return [
             market_id
-            for market_id, books in self.markets.items()
-            if not books.settled and any(books.positions.size_e6(o) for o in Outcome)
+            for market_id, books in self._unsettled.items()
+            if any(books.positions.size_e6(o) for o in Outcome)
         ]
 
-    def _book(self, fill: FillBooked) -> None:
-        books = self.market(fill.market_id)
+    def _book(self, fill: FillBooked, wall_ns: int) -> None:
         key = (fill.trade_id, fill.order_id)
-        if key in books.fills:
+        if key in self._where:
             raise InvariantBroken(f"I3: fill {key} booked twice")
         if fill.size_e6 <= 0 or fill.fee_e6 < 0:
             raise InvariantBroken(f"fill {key}: size {fill.size_e6}, fee {fill.fee_e6}")
-        books.fills[key] = fill
+        books = self.market(fill.market_id)
+        books.fills[key], self._where[key] = fill, fill.market_id
         self._post_fill(books, fill, 1)
         books.positions.apply(fill)
         if fill.state is FillState.CONFIRMED:
             self._count(books, fill)
+        self._pay_late(fill.market_id, books, wall_ns)
 
     def _post_fill(self, books: MarketBooks, fill: FillBooked, sign: int) -> None:
         self.accounts.cash += sign * (fill.cash_e6 - fill.fee_e6)
@@ -144,14 +178,14 @@ class Ledger:
         self.accounts.fees += sign * fill.fee_e6
         books.flow_e6 += sign * (fill.cash_e6 - fill.fee_e6)
 
-    def _prove(self, proof: FillProven) -> None:
+    def _prove(self, proof: FillProven, wall_ns: int) -> None:
         key = (proof.trade_id, proof.order_id)
-        books = next((b for b in self.markets.values() if key in b.fills), None)
-        if books is None:
+        fill = self.fill(*key)
+        if fill is None:
             raise InvariantBroken(f"proof of a fill that was never booked: {key}")
-        fill = books.fills[key]
         if proof.state not in FILL_MOVES[fill.state]:
             raise InvariantBroken(f"fill {key}: {fill.state.value} -> {proof.state.value}")
+        books = self.markets[fill.market_id]
         changed = _with_state(fill, proof.state)
         books.fills[key] = changed
         if proof.state is FillState.CONFIRMED:
@@ -159,6 +193,7 @@ class Ledger:
         else:
             self._post_fill(books, fill, -1)
             books.positions = _refold(books)
+        self._pay_late(fill.market_id, books, wall_ns)
 
     def _count(self, books: MarketBooks, fill: FillBooked) -> None:
         results = books.confirmed.apply(fill)
@@ -168,22 +203,24 @@ class Ledger:
         books = self.market(payout.market_id)
         if books.settled:
             raise InvariantBroken(f"market {payout.market_id} paid twice")
-        due = sum(
-            notional_down(
-                payout.up_price_e4 if o is Outcome.UP else 10_000 - payout.up_price_e4,
-                books.positions.size_e6(o),
-            )
-            for o in Outcome
-        )
+        due = books.due_e6(payout.up_price_e4)
         if payout.cash_e6 != due:
             raise InvariantBroken(f"payout {payout.cash_e6} of {payout.market_id}, due {due}")
-        books.settled = True
-        books.flow_e6 += payout.cash_e6
-        self.accounts.cash += payout.cash_e6
-        self.accounts.payouts -= payout.cash_e6
-        books.positions.settle(payout.up_price_e4)
-        label = self._labels.get(payout.market_id, payout.market_id)
-        self.pnl.close(label, books.confirmed.settle(payout.up_price_e4), wall_ns)
+        books.up_price_e4 = payout.up_price_e4
+        del self._unsettled[payout.market_id]
+        self._pay_late(payout.market_id, books, wall_ns)
+
+    def _pay_late(self, market_id: str, books: MarketBooks, wall_ns: int) -> None:
+        """Brings what a settled market has paid up to what its fills are worth by now."""
+        if books.up_price_e4 is None:
+            return
+        more = books.due_e6(books.up_price_e4) - books.paid_e6
+        books.paid_e6 += more
+        books.flow_e6 += more
+        self.accounts.cash += more
+        self.accounts.payouts -= more
+        label = self._labels.get(market_id, market_id)
+        self.pnl.close(label, books.confirmed.settle(books.up_price_e4), wall_ns)
 
     def _merge(self, merged: Merged, wall_ns: int) -> None:
         books = self.market(merged.market_id)
@@ -191,6 +228,7 @@ class Ledger:
         self.accounts.cash += merged.cash_e6
         self.accounts.payouts -= merged.cash_e6
         books.positions.merge(merged.size_e6)
+        books.merged_e6 += merged.size_e6
         label = self._labels.get(merged.market_id, merged.market_id)
         self.pnl.close(label, books.confirmed.merge(merged.size_e6), wall_ns)
 
@@ -212,4 +250,6 @@ def _refold(books: MarketBooks) -> Lots:
     for fill in books.fills.values():
         if fill.state is not FillState.VOIDED:
             lots.apply(fill)
+    if books.merged_e6:
+        lots.merge(books.merged_e6)
     return lots

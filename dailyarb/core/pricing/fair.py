@@ -58,36 +58,36 @@ def variance_left(tau_s: float, sigma: float, lookback_s: float) -> float:
     return sigma * sigma * tau**3 / (3.0 * lookback_s * lookback_s)
 
 
-def fair_spot(
-    spot: float, strike: float, tau_s: float, sigma: float, basis_sd: float = 0.0
-) -> Fair:
-    """Returns P(up) under a spot rule; basis_sd is the log sd of our estimate of the spot."""
-    variance = variance_left(tau_s, sigma, 0.0)
-    mean = math.log(spot / strike) - 0.5 * variance
-    return _from_score(mean, variance + basis_sd * basis_sd)
+class Terms(NamedTuple):
+    """Is what every rule needs.
+
+    spot is our estimate of the settling feed's spot, strike its value at the start, tau_s the
+    seconds left, sigma the volatility per root second, basis_sd the log sd of that estimate.
+    """
+
+    spot: float
+    strike: float
+    tau_s: float
+    sigma: float
+    basis_sd: float = 0.0
 
 
-def fair_average(
-    spot: float,
-    strike: float,
-    tau_s: float,
-    sigma: float,
-    lookback_s: float,
-    fixed_mean: float | None,
-    basis_sd: float = 0.0,
-) -> Fair:
+def fair_spot(terms: Terms) -> Fair:
+    """Returns P(up) under a spot rule."""
+    variance = variance_left(terms.tau_s, terms.sigma, 0.0)
+    mean = math.log(terms.spot / terms.strike) - 0.5 * variance
+    return _from_score(mean, variance + terms.basis_sd * terms.basis_sd)
+
+
+def fair_average(terms: Terms, lookback_s: float, fixed_mean: float | None) -> Fair:
     """Returns P(up) when the end value is an average of the last `lookback_s` seconds.
 
     Args:
-        spot: estimate of the settling feed's spot.
-        strike: settling value at the start of the window.
-        tau_s: seconds to the end of the averaging window.
-        sigma: volatility per root second.
+        terms: tau_s counts to the end of the averaging window.
         lookback_s: L > 0.
         fixed_mean: mean of the part of the average that is already history (None outside it).
-        basis_sd: log sd of our estimate of spot, added to the variance.
     """
-    tau = max(0.0, tau_s)
+    tau, sigma, spot = max(0.0, terms.tau_s), terms.sigma, terms.spot
     variance = variance_left(tau, sigma, lookback_s)
     if tau >= lookback_s or fixed_mean is None:
         mean_price = spot
@@ -97,8 +97,8 @@ def fair_average(
         open_share = tau / lookback_s
         mean_price = fixed_mean * (1.0 - open_share) + spot * open_share
         drift = 0.25 * sigma * sigma * tau * open_share
-    mean = math.log(mean_price / strike) - drift
-    return _from_score(mean, variance + basis_sd * basis_sd)
+    mean = math.log(mean_price / terms.strike) - drift
+    return _from_score(mean, variance + terms.basis_sd * terms.basis_sd)
 
 
 def _from_score(mean: float, variance: float) -> Fair:
@@ -111,19 +111,15 @@ def _from_score(mean: float, variance: float) -> Fair:
 
 def fair_value(
     kind: SettlementKind,
-    spot: float,
-    strike: float,
-    tau_s: float,
-    sigma: float,
+    terms: Terms,
     lookback_s: float = 0.0,
     fixed_mean: float | None = None,
-    basis_sd: float = 0.0,
 ) -> Fair:
     """Returns P(up) under the market's own rule; `tau_s` counts to the stamp that decides."""
     if kind is SettlementKind.TWAP and lookback_s > 0.0:
-        tau = max(0.0, tau_s - TWAP_LAG_S)
-        return fair_average(spot, strike, tau, sigma, lookback_s, fixed_mean, basis_sd)
-    return fair_spot(spot, strike, tau_s, sigma, basis_sd)
+        tau = max(0.0, terms.tau_s - TWAP_LAG_S)
+        return fair_average(terms._replace(tau_s=tau), lookback_s, fixed_mean)
+    return fair_spot(terms)
 
 
 def sensitivity_per_bp(fair: Fair) -> float:

@@ -6,6 +6,7 @@ latched: only the operator resets them, and they survive a restart.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import msgspec
@@ -39,7 +40,9 @@ class Breaker:
     cause: str = ""
 
     def beyond(self, number: float) -> bool:
-        """Says whether the number is past the limit."""
+        """Says whether the number is past the limit; a number that is none is."""
+        if math.isnan(number):
+            return True
         return number <= self.rule.limit if self.rule.below else number > self.rule.limit
 
     def near(self) -> bool:
@@ -99,6 +102,11 @@ class Breakers:
         """Resets a breaker by the operator's word; None when it is not tripped."""
         breaker = self.by_name.get(name)
         return self._reset(breaker, reason) if breaker and breaker.tripped else None
+
+    def still_beyond(self, name: str) -> bool:
+        """Says whether a breaker's last number is past its limit."""
+        breaker = self.by_name[name]
+        return breaker.now is not None and breaker.beyond(breaker.now)
 
     def cap(self) -> tuple[Rung, str]:
         """Returns the lowest rung of all tripped breakers and the name of the one that sets it."""

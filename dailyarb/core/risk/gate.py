@@ -57,6 +57,7 @@ class Situation:
     held: dict[Outcome, int]
     resting: list[Leg]
     matched: Standing  # with provisional fills counted as done
+    overdue_ms: int = 0  # how long a one-sided pair has been past its deadline
     recovering: bool = False
     stopping: bool = False
 
@@ -92,7 +93,7 @@ class RiskGate:
         blocked = blocked or self._cash(sized, spec, seen)
         if blocked is None and intent.kind is IntentKind.ENTRY:
             blocked = self._worst_case(sized, spec, seen)
-        elif blocked is None and seen.rung is Rung.HEDGE_ONLY:
+        elif blocked is None and seen.rung is Rung.HEDGE_ONLY and not _asked(intent):
             blocked = self._lowers(sized, spec, seen)
         return Denied(blocked) if blocked else Admitted(sized)
 
@@ -111,8 +112,7 @@ class RiskGate:
 
     def _entry_allowed(self, intent: Intent, seen: Situation, now_ns: int) -> Blocked | None:
         limits = self.settings
-        reduced = intent.strategy.value in limits.reduced_strategies
-        needed = Rung.REDUCED if reduced else Rung.FULL
+        needed = strategy_needs(intent.strategy, limits.reduced_strategies)
         if seen.rung < needed:
             return Blocked(Gate.RUNG, seen.rung.value, needed.value)
         if seen.unknown_orders >= limits.max_unknown_orders:
@@ -125,6 +125,8 @@ class RiskGate:
             return Blocked(
                 Gate.NAKED_EXPOSURE, seen.naked_e6 / 1e6, limits.max_partial_exposure_usd
             )
+        if seen.overdue_ms > limits.max_naked_ms:
+            return Blocked(Gate.NAKED_EXPOSURE, seen.overdue_ms / 1e3, limits.max_naked_ms / 1e3)
         sent = self.orders_last_minute(now_ns)
         if sent + len(intent.legs) > limits.max_orders_per_minute:
             return Blocked(Gate.ORDERS_PER_MINUTE, sent, limits.max_orders_per_minute)
@@ -147,11 +149,10 @@ class RiskGate:
         return self._fit(intent, spec, size)
 
     def _fit(self, intent: Intent, spec: MarketSpec, size_e6: int) -> Intent | Blocked:
-        # Legs of a pair are equal in shares, not in dollars: the smallest fit holds for all.
-        size = size_e6
-        for leg in intent.legs:
-            size = min(size, fit_size_e6(spec.grid, leg.side, leg.price_e4, size_e6, _takes(leg)))
-        if len(intent.legs) > 1:
+        # Legs of a pair are equal in shares, not in dollars: lower until every leg takes the size.
+        size, before = size_e6, -1
+        while size != before:
+            before = size
             for leg in intent.legs:
                 size = fit_size_e6(spec.grid, leg.side, leg.price_e4, size, _takes(leg))
         if size <= 0:
@@ -224,6 +225,11 @@ class RiskGate:
         if after.worst_e6 < before.worst_e6:
             return Blocked(Gate.RUNG, after.worst_e6 / 1e6, before.worst_e6 / 1e6)
         return None
+
+
+def _asked(intent: Intent) -> bool:
+    # What a person asks to be sold is sold, also one half of a balanced pair.
+    return intent.kind is IntentKind.FLATTEN
 
 
 def _takes(leg: Leg) -> bool:

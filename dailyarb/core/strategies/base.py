@@ -106,7 +106,7 @@ def market_gate(scene: Scene, min_time_left_s: float) -> Blocked | None:
         return Blocked(Gate.NOT_LISTED)
     if scene.state is MarketState.QUARANTINED:
         return Blocked(Gate.QUARANTINED)
-    if scene.state is not MarketState.TRADABLE:
+    if scene.state is not MarketState.TRADABLE or not scene.spec.accepting:
         return Blocked(Gate.NOT_TRADABLE)
     if not scene.started:
         return Blocked(Gate.BEFORE_START, scene.tau_s - scene.spec.window.seconds)

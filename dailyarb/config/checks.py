@@ -126,6 +126,9 @@ def _venues(values: Values) -> Iterator[Fault]:
 
 def _credentials(values: Values) -> Iterator[Fault]:
     hint = "allowed: env:NAME, file:/path or keyring:service/name; never the secret itself"
+    for url in _list(values, "alerts.urls"):
+        if not _REFERENCE.fullmatch(url):
+            yield "alerts.urls", "holds what is no reference to a secret", hint
     for name in ("private_key", "api_key", "api_secret", "api_passphrase", "wallet"):
         text = values.get(f"credentials.{name}")
         if not isinstance(text, str) or not text or _REFERENCE.fullmatch(text):

@@ -20,7 +20,7 @@ from dailyarb.core.domain.settings import Settings
 T = TypeVar("T", bound=msgspec.Struct)
 COMMAND_LINE = "command line"
 DEFAULT = "default"
-SECRETS = "credentials"  # values of this table are never repeated in a message
+SECRETS = ("credentials", "alerts")  # values of these tables are never repeated in a message
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -140,7 +140,7 @@ class Reader:
         """Returns one value in its type; notes a fault instead of raising."""
         key = ".".join(path)
         self.provenance[key] = self._origin(path)
-        said = "not shown here" if path[0] == SECRETS else words.shown(value)
+        said = "not shown here" if path[0] in SECRETS else words.shown(value)
         hint = f"allowed: {words.allowed(info)}"
         if isinstance(info, inspect.EnumType) and isinstance(value, str):
             near = words.nearest(value, [str(member.value) for member in info.cls])

@@ -282,6 +282,16 @@ class TestSecrets:
         path = write(PACKAGED.replace('private_key = ""', f'private_key = "{value}"'))
         assert config.load(path).settings.credentials.private_key == value
 
+    def test_an_address_for_alerts_is_a_secret_too(self, write) -> None:
+        path = write(with_line("urls", f'urls = ["tgram://{self.CANARY}/1"]'))
+        problem = only(faults(path))
+        assert problem.key == "alerts.urls"
+        assert self.CANARY not in str(problem)
+        path = write(with_line("urls", f'urls = "tgram://{self.CANARY}/1"'))
+        assert self.CANARY not in str(only(faults(path)))
+        path = write(with_line("urls", 'urls = ["env:ALERTS"]'))
+        assert config.load(path).settings.alerts.urls == ("env:ALERTS",)
+
     def test_a_wallet_address_is_public(self, write) -> None:
         path = write(PACKAGED.replace('wallet = ""', f'wallet = "0x{"a1" * 20}"'))
         assert config.load(path).settings.credentials.wallet.startswith("0x")

@@ -10,7 +10,7 @@ from dailyarb.core.domain.market import Outcome, SettlementKind
 from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.units import MS, SECOND, SETTLE_ONE_E18, SPOT_ONE_E8
 from dailyarb.core.engine.state import Asset, Desk, State
-from dailyarb.core.pricing.fair import Fair, fair_value
+from dailyarb.core.pricing.fair import Fair, Terms, fair_value
 from dailyarb.core.strategies.base import Scene, Strategy, Working
 
 
@@ -38,16 +38,9 @@ def fair_at(desk: Desk, asset: Asset, spot_e8: int, sigma: float, now: Instant) 
     lookback = spec.settlement.lookback_s
     end_s, now_s = spec.end_ns // SECOND, now.wall_ns // SECOND
     fixed = asset.ref.fixed_mean(end_s, lookback, now_s) if lookback else None
-    return fair_value(
-        spec.settlement.kind,
-        spot,
-        strike / SETTLE_ONE_E18,
-        (spec.end_ns - now.wall_ns) / SECOND,
-        sigma,
-        lookback,
-        fixed,
-        asset.ref.basis.sd,
-    )
+    tau_s = (spec.end_ns - now.wall_ns) / SECOND
+    terms = Terms(spot, strike / SETTLE_ONE_E18, tau_s, sigma, asset.ref.basis.sd)
+    return fair_value(spec.settlement.kind, terms, lookback, fixed)
 
 
 def build_scene(state: State, desk: Desk, now: Instant) -> Scene:

@@ -1,4 +1,4 @@
-"""Pairs: a lone leg is withdrawn, an excess completed or sold within its loss, nothing forgotten."""
+"""Pairs: a lone leg is withdrawn, an excess completed or sold within its loss; none is lost."""
 
 from __future__ import annotations
 

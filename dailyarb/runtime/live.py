@@ -9,6 +9,7 @@ wire before what it rests on is in the journal.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -158,16 +159,22 @@ class Shell:
         self._inbox.append(event)
         if len(self._inbox) > 1 or self._over:
             return  # an answer given inside the run waits its turn, never nests
-        began = boot_ns()
+        began, whole = boot_ns(), False
         try:
             while self._inbox and not self._over:
                 self._run(self.engine.on_event(self._inbox[0], self._clock.now()))
                 self._inbox.popleft()
             self._flush()
+            whole = True
         except JournalError as error:
             self._stop(EXIT_JOURNAL, f"journal: {error}")
         except InvariantBroken as error:
             self._stop(EXIT_BUG, f"invariant: {error}")
+        finally:
+            if not whole:
+                # Any other error is our bug too: a half-handled fact must not leave us deaf.
+                fact = type(self._inbox[0]).__name__ if self._inbox else "flush"
+                self._stop(EXIT_BUG, f"{fact}: {sys.exception()!r}")
         self.on_event.record(boot_ns() - began)
         self._arm()
 

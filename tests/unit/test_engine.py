@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from dailyarb.core.domain import commands as cmd
@@ -19,10 +20,17 @@ from dailyarb.core.domain.ids import FeedId
 from dailyarb.core.domain.market import MarketState, Outcome, Side
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import FillState, OrderState
-from dailyarb.core.domain.records import FillBooked, IntentTaken, OrderSigned, PayoutBooked
+from dailyarb.core.domain.records import (
+    FillBooked,
+    IntentTaken,
+    MarketSeen,
+    OrderSigned,
+    PayoutBooked,
+    Record,
+)
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
-from tests.rig import Rig, settings, sides
+from tests.rig import Rig, settings, sides, spec
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
 S2_ONLY = Strategies(S1=S1Settings(enabled=False))
@@ -360,3 +368,11 @@ def test_the_same_facts_give_the_same_commands() -> None:
         return [repr(c) for c in rig.commands]
 
     assert run() == run()
+
+
+def test_a_strike_beyond_64_bits_is_journalled() -> None:
+    spec_ = spec(strike_digits=str(112_408_100_000_000_000_000_123))
+    rig = Rig(market=spec_).ready()
+    [seen] = rig.records(MarketSeen)
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(seen), type=Record)
+    assert kept.spec.strike_e18 == 112_408_100_000_000_000_000_123

@@ -152,8 +152,13 @@ class MarketSpec(msgspec.Struct, frozen=True):
     version: str = "v1"
     accepting: bool = True
     taker_hold_ms: int = 50
-    strike_e18: int = 0  # 0: not yet known
+    strike_digits: str = ""  # x 1e18, as text: it passes the 64 bits of the journal's encoding
     refusal: str = ""
+
+    @property
+    def strike_e18(self) -> int:
+        """Returns the strike x 1e18, 0 while it is not known."""
+        return int(self.strike_digits or 0)
 
     @property
     def label(self) -> str:

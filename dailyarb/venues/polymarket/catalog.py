@@ -295,7 +295,7 @@ def spec_of(market: WireMarket, want: Wanted) -> MarketSpec:
         version=market.version or "v1",
         accepting=bool(market.acceptingOrders) and market.active is not False and not market.closed,
         taker_hold_ms=TAKER_HOLD_MS,
-        strike_e18=strike_e18(market),
+        strike_digits=str(strike_e18(market) or ""),
         refusal="; ".join(refusals),
     )
 

@@ -122,6 +122,16 @@ class FillProven(Kept, frozen=True, gc=False):
     reason: str = ""
 
 
+class FillMarked(Kept, frozen=True, gc=False):
+    """What a fill was worth 1, 5 and 30 s later: mark less price, signed by side, a share."""
+
+    trade_id: str
+    order_id: str
+    markout_1s_e4: int
+    markout_5s_e4: int
+    markout_30s_e4: int
+
+
 class PairClosed(Kept, frozen=True, gc=False):
     """The whole story of one pair."""
 
@@ -219,6 +229,7 @@ Record = (
     | OrderMoved
     | FillBooked
     | FillProven
+    | FillMarked
     | PairClosed
     | PayoutBooked
     | Merged

@@ -19,7 +19,7 @@ from dailyarb.core.domain.events import (
 from dailyarb.core.domain.ids import FeedId, Severity
 from dailyarb.core.domain.intents import IntentKind
 from dailyarb.core.domain.market import MarketState, Outcome, Side
-from dailyarb.core.domain.records import BreakerMoved, RunEnded
+from dailyarb.core.domain.records import BreakerMoved, FillMarked, RunEnded
 from dailyarb.core.domain.rung import Mode, Rung
 from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.core.domain.view import FillRow
@@ -64,7 +64,7 @@ def on_tick(state: State, now: Instant, out: list[Command]) -> None:
     _reconcile(state, now, out)
     observe(state, now, out)
     _beat(state, now, out)
-    _markouts(state, now)
+    _markouts(state, now, out)
     _equity(state, now)
     _verify_halt(state, now)
     for desk in list(state.desks.values()):
@@ -293,7 +293,7 @@ def _beat(state: State, now: Instant, out: list[Command]) -> None:
         out.append(Heartbeat(now.mono_ns))
 
 
-def _markouts(state: State, now: Instant) -> None:
+def _markouts(state: State, now: Instant, out: list[Command]) -> None:
     for i, row in enumerate(state.fills):
         if row.markout_30s_e4 is not None:
             continue
@@ -304,7 +304,20 @@ def _markouts(state: State, now: Instant) -> None:
         up = mark_e4(desk)
         mark = up if row.outcome is Outcome.UP else 10_000 - up
         edge = (mark - row.price_e4) * (1 if row.side is Side.BUY else -1)
-        state.fills[i] = _marked(row, age, edge)
+        state.fills[i] = marked = _marked(row, age, edge)
+        if marked.markout_30s_e4 is not None:
+            # All three are due by then; the journal keeps what the reports compare.
+            state.record(
+                FillMarked(
+                    row.trade_id,
+                    row.order_id,
+                    marked.markout_1s_e4 or 0,
+                    marked.markout_5s_e4 or 0,
+                    marked.markout_30s_e4,
+                ),
+                now,
+                out,
+            )
 
 
 def _marked(row: FillRow, age_ns: int, edge_e4: int) -> FillRow:

@@ -107,14 +107,12 @@ def _fold(state: State, record: Record, wall_ns: int, now: Instant) -> None:
     elif isinstance(record, FillBooked):
         _filled(state, record, 1, now)
     elif isinstance(record, FillProven) and record.state is FillState.VOIDED:
-        fill = state.ledger.fill(record.trade_id, record.order_id)
-        if fill is not None:
-            _filled(state, fill, -1, now)
+        _filled(state, state.ledger.fill(record.trade_id, record.order_id), -1, now)
 
 
-def _filled(state: State, fill: FillBooked, sign: int, now: Instant) -> None:
-    order = state.orders.by_id.get(fill.order_id)
-    if order is None:
+def _filled(state: State, fill: FillBooked | None, sign: int, now: Instant) -> None:
+    order = state.orders.by_id.get(fill.order_id) if fill is not None else None
+    if fill is None or order is None:
         return
     order.filled_e6 += sign * fill.size_e6
     order.voided_e6 += fill.size_e6 if sign < 0 else 0

@@ -234,7 +234,8 @@ async def _orphaned(parent_pid: int) -> None:
     gone = asyncio.Event()
     while os.getppid() == parent_pid:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(gone.wait(), 1.0)
+            async with asyncio.timeout(1.0):
+                await gone.wait()
 
 
 def _die_with_parent() -> None:

@@ -8,6 +8,7 @@ socket and every request passes a `Link`, so that the distance to the venue is p
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import json
 import logging
@@ -271,10 +272,10 @@ class Loopback:
             if wait <= 2 * _POLL_MIN_S:  # too short for a cancellable wait to pay
                 await asyncio.sleep(wait)
                 continue
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                continue
+            # Not wait_for: in 3.11 it loses a cancellation that comes with the wake-up.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
 
     def _next_due_ns(self) -> int | None:
         dues = [mount.model.next_due_ns() for mount in self._mounts.values()]

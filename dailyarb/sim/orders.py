@@ -24,7 +24,7 @@ _MIN_SHARES = 5
 _GTD_MARGIN_S = 60
 
 
-class Refusal(Exception):  # noqa: N818 - the venue refuses, nothing failed
+class Refusal(Exception):
     """Is an order that the venue does not take, in the venue's words."""
 
     def __init__(self, text: str, status: int = 400) -> None:

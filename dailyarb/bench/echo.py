@@ -1,7 +1,8 @@
 """What the engine is measured beside: a client that only receives, decodes and answers.
 
 It decides nothing, signs nothing and journals nothing: a floor for a websockets client, not a
-rival. The server sends a tick at the same rate; the client decodes it and sends 40 bytes back.
+rival. The server sends as many frames a second as the engine gets; the client decodes each and
+answers with 40 bytes as often as the engine sends an order.
 """
 
 from __future__ import annotations
@@ -20,19 +21,20 @@ from dailyarb._fast.histogram import LatencyHistogram
 from dailyarb.runtime.cores import pin_to
 
 ANSWER = "x" * 40
-TICK = json.dumps(
-    {
-        "stream": "btcusdt@bookTicker",
-        "data": {
-            "u": 1,
-            "s": "BTCUSDT",
-            "b": "99960.00000000",
-            "B": "1.00000000",
-            "a": "99960.01000000",
-            "A": "1.00000000",
-        },
+
+
+def tick(crossing: bool) -> str:
+    """Returns a quote above or below 100,000 dollars: one above is answered."""
+    mid = 100_040 if crossing else 99_960
+    data = {
+        "u": 1,
+        "s": "BTCUSDT",
+        "b": f"{mid}.00000000",
+        "B": "1.00000000",
+        "a": f"{mid}.01000000",
+        "A": "1.00000000",
     }
-)
+    return json.dumps({"stream": "btcusdt@bookTicker", "data": data})
 
 
 class _Quote(msgspec.Struct):
@@ -50,26 +52,40 @@ async def client(url: str) -> None:
     async with connect(url, compression=None) as socket:
         async for message in socket:
             quote = decode(message)
-            if float(quote.data.a) > float(quote.data.b):
+            if float(quote.data.a) > float(quote.data.b) > 100_000.0:
                 await socket.send(ANSWER)
 
 
-async def measure(seconds: float, rate_hz: float, core: int | None) -> LatencyHistogram:
-    """Returns round trips as the server sees them, the client pinned to `core` in its process."""
+async def measure(
+    seconds: float, rate_hz: float, answer_ms: float, core: int | None
+) -> LatencyHistogram:
+    """Returns round trips as the server sees them.
+
+    Args:
+        seconds: how long.
+        rate_hz: frames a second.
+        answer_ms: time between two frames that are answered.
+        core: the client's, in a process of its own; None pins nothing.
+    """
     trips = LatencyHistogram()
     over = asyncio.Event()
 
     async def server(socket: ServerConnection) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        n = 0
+        n, due = 0, began + 1.0
+        quiet, crossing = tick(False), tick(True)
         while loop.time() - began < seconds:
             n += 1
             wait = began + n / rate_hz - loop.time()
             if wait > 0:
                 await asyncio.sleep(wait)
+            if loop.time() < due:
+                await socket.send(quiet)
+                continue
+            due += answer_ms / 1e3
             sent = time.perf_counter_ns()
-            await socket.send(TICK)
+            await socket.send(crossing)
             await socket.recv()
             trips.record(time.perf_counter_ns() - sent)
         over.set()

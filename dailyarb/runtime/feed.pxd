@@ -40,6 +40,7 @@ cdef class FeedListener(WSListener):
 
 cdef class MarketListener(FeedListener):
     cdef BookRouter router
+    cdef int source
 
 
 cdef class SpotListener(FeedListener):

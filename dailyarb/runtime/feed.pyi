@@ -53,6 +53,7 @@ class MarketListener(FeedListener):
         ring: Ring | None = None,
         tag: int = 0,
         frame_bytes_max: int = 4194304,
+        source: int = -1,
     ) -> None: ...
 
 class SpotListener(FeedListener):

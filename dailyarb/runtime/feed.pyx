@@ -208,15 +208,19 @@ cdef class FeedListener(WSListener):
 
 
 cdef class MarketListener(FeedListener):
-    """Is one connection of Polymarket's market channel; its frames go to a BookRouter."""
+    """Is one connection of Polymarket's market channel; its frames go to a BookRouter.
 
-    def __init__(self, BookRouter router, *args, **kwargs):
+    `source` tells it from the others, so that a copy is not taken for a change that came back.
+    """
+
+    def __init__(self, BookRouter router, *args, int source=-1, **kwargs):
         FeedListener.__init__(self, *args, **kwargs)
         self.router = router
+        self.source = source
 
     cdef int apply(self, const char* frame, size_t size, size_t capacity,
                    int64_t recv_ns) except -1:
-        return self.router.feed(frame, size, capacity, recv_ns)
+        return self.router.feed(frame, size, capacity, recv_ns, self.source)
 
 
 cdef class SpotListener(FeedListener):

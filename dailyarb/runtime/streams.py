@@ -26,6 +26,7 @@ from dailyarb.venues.pool import PoolSettings, Rung, TokenLadder
 
 PING_NS = 10 * SECOND_NS
 RENEW_NS = 250 * MS_NS  # least time between two snapshots asked for one market
+SOURCES = 7  # connections the router tells apart
 FAULTS_MAX = 10  # damaged frames within a minute that end a connection
 LAG_WINDOW_NS = 10 * SECOND_NS  # the lag shown covers one to two of these
 LIFETIME_NS = 23 * 3_600 * SECOND_NS
@@ -289,6 +290,7 @@ class MarketFeed(ListenerFeed):
             self.context.ring,
             self.context.market_tag,
             self.limits.max_frame_bytes,
+            source=conn % SOURCES,
         )
 
     def _greet(self, conn: int, listener: FeedListener) -> None:

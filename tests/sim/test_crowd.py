@@ -259,7 +259,7 @@ def naive_taker(seed: int, windows: int) -> Result:
 
 
 def test_a_naive_taker_loses_fee_and_half_spread() -> None:
-    result = naive_taker(5, 40)
+    result = naive_taker(5, 32)
     assert result.error < 0.004
     assert abs(result.mean + result.expected) <= 3 * result.error
     assert result.mean < -3 * result.error

@@ -54,9 +54,8 @@ def moves(seconds: int, hours: int = 6) -> list[float]:
     found: list[float] = []
     for seed in range(4):
         path = Reference(ASSETS["btc"], random.Random(seed), T0 - 10 * 3600 * NS_PER_S)
-        mids = []
-        for second in range(0, hours * 3600, seconds):
-            mids.append(path.mid(path.begin_ns + second * NS_PER_S))
+        times = range(0, hours * 3600, seconds)
+        mids = [path.mid(path.begin_ns + second * NS_PER_S) for second in times]
         found += [math.log(b / a) * 1e4 for a, b in itertools.pairwise(mids)]
     return found
 

@@ -11,9 +11,10 @@ import hashlib
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -46,6 +47,7 @@ from dailyarb.core.domain.market import (
     Side,
     Window,
 )
+from dailyarb.core.domain.records import Record
 from dailyarb.core.domain.rung import Evidence, Mode
 from dailyarb.core.domain.settings import Settings, usd_e6
 from dailyarb.core.domain.units import MS, SECOND
@@ -53,15 +55,19 @@ from dailyarb.core.engine.engine import Engine
 from dailyarb.core.engine.state import Birth
 from dailyarb.runtime.bursts import MarketBursts, SpotBursts
 from dailyarb.runtime.replay_orders import ReplayOrders
+from dailyarb.runtime.replay_rules import LOOKBACK_S
 from dailyarb.sim.fills_types import FillSettings
 from dailyarb.sim.recordings import Channel, RecordingError, Source, open_path
 from dailyarb.sim.replay_markets import ReplayMarket, doubts, read_markets
 from dailyarb.sim.replay_spot import StandIn
 from dailyarb.sim.replay_time import Play, Played
+from dailyarb.venues.polymarket.codec import BoltPrices, bolt_message, rare_event
 from dailyarb.venues.polymarket.signer import Signer
 
 FEE_RATE_E6 = 70_000
+LIST_NS = 600 * SECOND  # before its start, a window is listed
 RESOLVE_NS = 5 * SECOND
+TAIL_NS = 30 * SECOND  # of virtual time behind that, so that the last fill is marked
 _LATE_NS = 1_300 * MS  # how far the settling feed runs behind
 _HISTORY_S = 120
 _IDLE_TICKS_MAX = 1_000
@@ -98,13 +104,22 @@ class Outcomes(msgspec.Struct, frozen=True):
 
 
 class Script(NamedTuple):
-    """Is what a rehearsal plays: windows, frames in order of time, and what they are worth."""
+    """Is what a rehearsal plays: windows, frames in order of time, and what they are worth.
+
+    winners are the outcomes that were recorded; they are told RESOLVE_NS after a window's end and
+    not before. A window that is not among them is decided by where its book stood then.
+    """
 
     begin_ns: int
     specs: list[MarketSpec]
     frames: Callable[[], Iterable[Played]]
     source: str
     meaningless: tuple[str, ...] = ()
+    winners: Mapping[str, Outcome] = MappingProxyType({})
+    stand_in: bool = True  # make a settling feed from Binance: the recording holds none
+
+
+Witness = Callable[[Record, int], None]
 
 
 def read_script(path: str) -> Script:
@@ -131,6 +146,7 @@ def read_script(path: str) -> Script:
         play.frames,
         " + ".join(recording.path.name for recording in play.recordings),
         tuple(doubts(play.recordings, play.clocks, stand_in)),
+        stand_in=stand_in,
     )
 
 
@@ -141,10 +157,18 @@ class Rehearsal:
         settings: limits and parameters.
         script: what is played.
         outlay: seed, fill model, strategies; None takes the defaults.
+        witness: told of each record the engine journals, with its wall time; or None.
     """
 
-    def __init__(self, settings: Settings, script: Script, outlay: Outlay | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        script: Script,
+        outlay: Outlay | None = None,
+        witness: Witness | None = None,
+    ) -> None:
         outlay = outlay or Outlay()
+        self._witness = witness
         self.script = script
         self.now_ns = script.begin_ns
         self._outlay = outlay
@@ -155,7 +179,10 @@ class Rehearsal:
         self._hash = hashlib.blake2b(digest_size=16)
         self._frames = self._bursts = 0
         self._over = False
+        self._open = {spec.market_id for spec in script.specs}  # not yet decided
         self._stand_in: dict[str, StandIn] = {}
+        self._symbols = {a.settlement_symbol: name for name, a in settings.assets.items()}
+        self._settled_ms: dict[str, int] = {}
         self._seen_ns = {FeedId.POLYMARKET: 0, FeedId.BINANCE: 0}
         self.engine = Engine(settings, self._birth(outlay), (), self._now())
         self.orders = ReplayOrders(
@@ -168,7 +195,7 @@ class Rehearsal:
         self._signer = Signer(_KEY)
         assets = {name: asset.binance_symbol for name, asset in settings.assets.items()}
         self.spot = SpotRouter()
-        self._market_bursts = MarketBursts(self.engine.books, self._emit, _ignore)
+        self._market_bursts = MarketBursts(self.engine.books, self._emit, self._rare)
         self._spot_bursts = SpotBursts(self.spot, assets, self._emit)
         self._act: dict[type[cmd.Deed], Callable[[Any], None]] = {
             cmd.Sign: self._sign,
@@ -195,12 +222,14 @@ class Rehearsal:
                 break
             self.burst(list(burst))
         self._until(self.now_ns + RESOLVE_NS + SECOND)
+        seconds = (self.now_ns - begin_ns) / SECOND
+        self._until(self.now_ns + TAIL_NS)
         faults = Counter(self.engine.books.router.faults)
         faults.update(self.spot.faults)
         return Outcomes(
             frames=self._frames,
             bursts=self._bursts,
-            seconds=(self.now_ns - begin_ns) / SECOND,
+            seconds=seconds,
             faults=dict(faults),
             events=dict(self._events),
             commands=dict(self._commands),
@@ -217,7 +246,10 @@ class Rehearsal:
         self._feed(ClockOffset(0.0, 1.0))
         for spec in self.script.specs:
             self.orders.list_market(spec)
-            self._feed(MarketListed(spec))
+            if spec.start_ns - LIST_NS <= self.now_ns:
+                self._feed(MarketListed(spec))
+            else:
+                self._later(spec.start_ns - LIST_NS, MarketListed(spec))
             self._plan(spec.end_ns + RESOLVE_NS, partial(self._resolve, spec.market_id))
         self._second()
 
@@ -231,6 +263,8 @@ class Rehearsal:
                 market_flags |= router.on_frame(played.payload, played.at_ns)
             elif played.channel is Channel.BINANCE:
                 spot_flags |= spot.on_frame(played.payload, played.at_ns)
+            elif played.channel is Channel.SETTLEMENT:
+                self._settled(played)
         self._frames += len(frames)
         self._bursts += 1
         self.now_ns = max(self.now_ns, frames[-1].at_ns)
@@ -289,22 +323,49 @@ class Rehearsal:
             self._feed(self._price(asset, (now_ns - _LATE_NS) // SECOND))
         self._plan(now_ns + SECOND, self._second)
 
+    def _settled(self, played: Played) -> None:
+        """Tells the engine of recorded settling values, each second once."""
+        message = bolt_message(played.payload, self._symbols, LOOKBACK_S, played.at_ns)
+        if isinstance(message, BoltPrices):
+            for price in message.prices:
+                if price.stamp_ms > self._settled_ms.get(price.asset, 0):
+                    self._settled_ms[price.asset] = price.stamp_ms
+                    self._plan(played.at_ns, partial(self._feed, price))
+
     def _price(self, asset: str, second: int) -> SettlementPrice:
         value_e18 = self._stand_in[asset].twap_e18(second)
         return SettlementPrice(asset, value_e18, second * 1_000, self.now_ns, 60)
 
     def _resolve(self, market_id: str) -> None:
-        """Resolves a window by where its recorded book stood, if that tells."""
+        """Resolves a window as recorded, or by where its book stood, if that tells."""
+        winner = self.script.winners.get(market_id) or self._leading(market_id)
+        if winner is not None:
+            self._decide(Resolved(market_id, 10_000 if winner is Outcome.UP else 0))
+
+    def _rare(self, frame: bytes) -> None:
+        """Takes a recorded resolution, where the book alone did not tell."""
+        event = rare_event(frame)
+        if isinstance(event, Resolved):
+            self._decide(event)
+
+    def _decide(self, event: Resolved) -> None:
+        if event.market_id not in self._open:
+            return
+        self._open.discard(event.market_id)
+        winner = Outcome.UP if event.up_price_e4 else Outcome.DOWN
+        self.orders.settle(self.orders.specs[event.market_id], winner, self.now_ns)
+        self._feed(event)
+
+    def _leading(self, market_id: str) -> Outcome | None:
+        """Returns the outcome that a window's last book decided for, or None."""
         book = self.engine.books.by_market.get(market_id)
         if book is None or not book.ladder.synced:
-            return
+            return None
         bid_e4, _, ask_e4, _ = book.ladder.top(0)
         mid_e4 = (bid_e4 + ask_e4) // 2
         if 10_000 - _DECIDED_E4 < mid_e4 < _DECIDED_E4:
-            return
-        winner = Outcome.UP if mid_e4 >= _DECIDED_E4 else Outcome.DOWN
-        self.orders.settle(book.spec, winner, self.now_ns)
-        self._feed(Resolved(market_id, 10_000 if winner is Outcome.UP else 0))
+            return None
+        return Outcome.UP if mid_e4 >= _DECIDED_E4 else Outcome.DOWN
 
     # ---- events and commands
 
@@ -324,7 +385,7 @@ class Rehearsal:
 
     def _feed(self, event: Event) -> None:
         self._events[type(event).__name__] += 1
-        if isinstance(event, ReferenceMoved):
+        if self.script.stand_in and isinstance(event, ReferenceMoved):
             self._observe(event)
         self._obey(self.engine.on_event(event, self._now()))
 
@@ -346,6 +407,8 @@ class Rehearsal:
             self._commands[type(command).__name__] += 1
             if not isinstance(command, cmd.Note):
                 self._hash.update(msgspec.msgpack.encode(command))
+            if self._witness is not None and isinstance(command, cmd.Journal):
+                self._witness(command.record, self.now_ns)
             act = self._act.get(type(command))
             if act is not None:
                 act(command)
@@ -392,8 +455,3 @@ def spec_of(market: ReplayMarket) -> MarketSpec:
         fees=FeeSchedule(rate_e6=FEE_RATE_E6),
         settlement=Settlement(SettlementKind.TWAP, 60),
     )
-
-
-def _ignore(frame: bytes) -> None:
-    """Takes the rare frames of other markets, which a replay has no use for."""
-    del frame

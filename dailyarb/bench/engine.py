@@ -27,7 +27,7 @@ def main() -> int:
 
     async def live(life: EngineRun) -> int:
         def forget_warm_up() -> None:
-            for histogram in life.stages().values():
+            for histogram in life.readings.stages().values():
                 histogram.clear()
 
         def look() -> None:

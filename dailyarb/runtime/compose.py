@@ -22,6 +22,7 @@ from dailyarb.runtime.launch import LaunchError, find, start_detached, wait_read
 from dailyarb.runtime.logs import setup
 from dailyarb.runtime.options import RunOptions, engine_argv
 from dailyarb.runtime.paths import InstanceLock, Places
+from dailyarb.runtime.readings import say_last
 from dailyarb.runtime.secrets import resolve
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def run_headless(loaded: Loaded, options: RunOptions) -> int:
         code = loop(lambda: _live(life))
         life.log.flush()
         if options.duration_s is not None or loaded.settings.venues.kind is VenueKind.REPLAY:
-            life.say_summary()
+            say_last(life.summary())
     return code
 
 

@@ -12,7 +12,6 @@ import gc
 import os
 import random
 import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,13 +19,14 @@ import aiohttp
 import msgspec
 
 from dailyarb import __version__
-from dailyarb._fast.histogram import LatencyHistogram
+from dailyarb._fast.ladder import Ladder
 from dailyarb._fast.ring import Ring
 from dailyarb._fast.spot import SpotRouter
 from dailyarb.config import Loaded
 from dailyarb.core.domain import commands as cmd
-from dailyarb.core.domain.events import DiskState, Event, OperatorCommand, StopRequested, TaskDied
+from dailyarb.core.domain.events import Event, OperatorCommand, StopRequested, TaskDied
 from dailyarb.core.domain.market import MarketSpec
+from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.rung import MODE_EVIDENCE, Mode
 from dailyarb.core.domain.settings import ConfigMode, VenueKind
 from dailyarb.core.domain.units import to_decimal_text
@@ -48,14 +48,29 @@ from dailyarb.runtime.logs import Log
 from dailyarb.runtime.options import RunOptions
 from dailyarb.runtime.paths import Places
 from dailyarb.runtime.pooled import FeedContext, PooledFeed
-from dailyarb.runtime.ports import check_mode, order_path
+from dailyarb.runtime.ports import (
+    MixedQuestions,
+    StandIn,
+    WatchedSigner,
+    may_read,
+    no_settling_feed,
+    order_path,
+    show_only,
+    stand_in,
+)
 from dailyarb.runtime.private import SettlementFeed, UserFeed
+from dailyarb.runtime.readings import Readings, run_totals
 from dailyarb.runtime.record import CHANNEL_CODES, Channel, Recorder
 from dailyarb.runtime.recover import load
 from dailyarb.runtime.replay_watch import recording_ended
 from dailyarb.runtime.streams import MarketFeed, SpotFeed
 from dailyarb.runtime.supervisor import Supervisor
-from dailyarb.runtime.venue_process import Greeting, read_greeting, venue_argv
+from dailyarb.runtime.venue_process import (
+    Greeting,
+    joined_greeting,
+    read_greeting,
+    venue_argv,
+)
 from dailyarb.venues.binance.http import Binance
 from dailyarb.venues.endpoints import LIVE, Endpoints
 from dailyarb.venues.polymarket.http import Clob, Gamma
@@ -79,7 +94,7 @@ class EngineRun:
         core: the engine's own core, which its helper threads leave to it; None pins nothing.
     """
 
-    def __init__(  # noqa: PLR0913 - the shell is where everything meets
+    def __init__(
         self,
         loaded: Loaded,
         options: RunOptions,
@@ -101,23 +116,29 @@ class EngineRun:
         self._ended: asyncio.Future[tuple[int, str]] | None = None
         self._noted: dict[str, int] = {}
         self._opened = False
+        self._stand_in: StandIn | None = None
         self._catalogue: dict[str, dict[str, str]] = {}
 
     # birth
 
-    def open(self, venue: list[str] | None = None) -> None:
-        """Starts the venues, reads the journal, makes the engine. Blocks; before the loop.
+    def open(self, venue: list[str] | None = None, live: Endpoints = LIVE) -> None:
+        """Starts or joins the venues, reads the journal, makes the engine. Blocks; before the loop.
 
         Args:
             venue: the program that is the venues, instead of the configured ones.
+            live: where live venues are.
         """
         settings = self.settings
+        self._at = live
         if settings.venues.kind is not VenueKind.LIVE:
-            self._venues = start_venues(venue or venue_argv(settings))
-            self._greeting = read_greeting(self._venues.greeting, settings)
+            body = joined_greeting(settings)
+            if body is None:
+                self._venues = start_venues(venue or venue_argv(settings))
+                body = self._venues.greeting
+            self._greeting = read_greeting(body, settings)
+            self._at = self._greeting.endpoints
         self.identity = identify(settings, self._greeting, self.log.redactor)
-        mode = self._mode()
-        check_mode(mode)
+        mode = self.mode = self._mode()
         recovered = load(self.places.journal)
         birth = Birth(
             run=self.run_id,
@@ -157,9 +178,6 @@ class EngineRun:
         live = self.settings.mode is ConfigMode.LIVE and self.options.live
         return Mode.LIVE if live else Mode[self.settings.mode.value.upper()]
 
-    def _endpoints(self) -> Endpoints:
-        return self._greeting.endpoints if self._greeting else LIVE
-
     # life
 
     async def run(self, ready: Callable[[], None] | None = None) -> int:
@@ -172,6 +190,8 @@ class EngineRun:
         await self.control.start()
         self._recorder_start()
         self.shell.start()
+        if not self._settling:
+            self._emit(no_settling_feed())
         for feed in self.feeds:
             feed.start()
         supervisor.start("discovery", self.discovery.run())
@@ -183,6 +203,8 @@ class EngineRun:
             loop.call_later(self.options.duration_s, self.stop, "duration is over")
         if ready is not None:
             ready()
+        if self.settings.engine.busy:
+            _spin(loop)
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -196,9 +218,11 @@ class EngineRun:
 
     def _assemble(self) -> None:
         settings, engine = self.settings, self.engine
-        at = self._endpoints()
+        at = self._at
         gamma = Gamma(at.gamma_http)
-        self.discovery = Discovery(gamma, self.clock, settings.assets, self._emit)
+        self.discovery = Discovery(gamma, self.clock, settings.assets, self._found)
+        for desk in engine.state.desks.values():
+            self.discovery.follow(desk.spec)
         if self._greeting is not None and self._greeting.windows:
             self.discovery.play(self._greeting.windows)
         identity: Identity = self.identity
@@ -208,7 +232,10 @@ class EngineRun:
         self.asks = Asks(
             clob, identity.owner, self.discovery.roles, self._emit, self._venue_failed, self.clock
         )
-        self.orders = order_path(at, identity, self.clock, self._emit)
+        own = self._stand_in = stand_in(self.mode, engine, self.clock, self._emit)
+        self.orders = own or order_path(at, identity, self.clock, self._emit)
+        signer = WatchedSigner(identity.signer, own.signed) if own else identity.signer
+        questions = MixedQuestions(own, self.asks) if own else self.asks
         self.binance = Binance(at.binance_http)
         self._readers.append(self.binance.reader)
         self._clob = clob
@@ -216,7 +243,7 @@ class EngineRun:
             engine,
             self.clock,
             self.journal,
-            Ports(self.orders, self.asks, self, identity.signer, self),
+            Ports(self.orders, questions, self, signer, self),
             self._exit,
         )
         self.control = ControlServer(
@@ -227,7 +254,8 @@ class EngineRun:
             lambda: engine.state.rungs.operator,
         )
         self._assemble_feeds(at)
-        self.gauges = Gauges(self, self.places.state_dir)
+        self.readings = Readings(self.shell, self.orders, self.market, self.journal)
+        self.gauges = Gauges(self.readings, self.places.state_dir)
 
     def _assemble_feeds(self, at: Endpoints) -> None:
         settings, books = self.settings, self.engine.books
@@ -241,7 +269,7 @@ class EngineRun:
             market_tag=CHANNEL_CODES[Channel.POLYMARKET],
             spot_tag=CHANNEL_CODES[Channel.BINANCE],
         )
-        bursts = MarketBursts(books, self._emit, self._rare, self.board.write_ladder)
+        bursts = MarketBursts(books, self._emit, self._rare, self._lay)
         self.market = MarketFeed(
             context, at.market_ws, books, settings.feeds, bursts.on_burst, self.asks.witness
         )
@@ -252,12 +280,14 @@ class EngineRun:
         urls = at.stream_urls(streams, True)
         self.spot = SpotFeed(context, urls, self.spot_router, settings.feeds, spot.on_burst)
         self.feeds: list[PooledFeed] = [self.market, self.spot]
-        if self.identity.channel_auth is not None:
-            auth = self.identity.channel_auth
+        auth = self.identity.channel_auth
+        self._settling, ours = may_read(self.mode, auth)
+        if auth is not None:
             feed_assets = {a.settlement_symbol: name for name, a in settings.assets.items()}
             self.feeds.append(
                 SettlementFeed(context, at.settle_ws, auth, settings.feeds, feed_assets)
             )
+        if auth is not None and ours:
             self.feeds.append(
                 UserFeed(context, at.user_ws, auth, settings.feeds, self.discovery.roles)
             )
@@ -288,8 +318,19 @@ class EngineRun:
 
     # what comes in
 
-    def _emit(self, event: Any) -> None:
+    def _emit(self, event: Event) -> None:
+        if self._stand_in is not None:
+            self._stand_in.heard(event)
         self.shell.feed(event)
+
+    def _found(self, event: Event) -> None:
+        self._emit(event if self._settling else show_only(event))
+
+    def _lay(self, slot: int, ladder: Ladder, state: BookState, recv_ns: int) -> None:
+        self.board.write_ladder(slot, ladder, state, recv_ns)
+        book = self.engine.books.at(slot) if self._stand_in is not None else None
+        if book is not None and self._stand_in is not None:
+            self._stand_in.laid(book.spec.market_id)
 
     def _operator(self, command: OperatorCommand) -> None:
         self.shell.feed(command)
@@ -425,55 +466,7 @@ class EngineRun:
 
     def summary(self) -> dict[str, Any]:
         """Returns the run summary, frames and faults included."""
-        found = self.engine.summary(self.clock.now())
-        counters = self.engine.books.router.counters
-        found["frames"] = {
-            "polymarket": self.engine.books.router.frames,
-            "binance": self.spot_router.frames,
-        }
-        found["faults"] = {
-            "decode": sum(self.engine.books.router.faults.values())
-            + sum(self.spot_router.faults.values()),
-            "desyncs": counters.get("desyncs", 0),
-        }
-        found["router"] = counters
-        found["books"] = {
-            book.spec.slug: book.state.value for book in self.engine.books.by_market.values()
-        }
-        return found
-
-    # what the gauges read
-
-    def stages(self) -> dict[str, LatencyHistogram]:
-        """Returns the latency histograms by stage."""
-        return {
-            "decode": self.market.decode_latency(),
-            "tick_to_decision": self.shell.decided,
-            "sign": self.shell.sign,
-            "decision_to_order": self.orders.written,
-            "tick_to_order": self.orders.tick_to_order,
-            "send_to_ack": self.orders.answered,
-            "event": self.shell.on_event,
-        }
-
-    def disk(self) -> DiskState:
-        """Returns the state of the journal's disk."""
-        return self.journal.disk_state()
-
-    def journal_mb(self) -> float:
-        """Returns the size of the journal."""
-        return self.journal.size_mb()
-
-    def tell(self, event: Event) -> None:
-        """Gives the engine a report."""
-        self._emit(event)
-
-    def say_summary(self) -> None:
-        """Writes the summary as the last line of standard output."""
-        line = msgspec.json.encode(self.summary())
-        sys.stdout.flush()
-        with contextlib.suppress(OSError):
-            os.write(sys.stdout.fileno(), line + b"\n")
+        return run_totals(self.engine, self.spot_router, self.clock.now())
 
 
 def _entry(spec: MarketSpec) -> dict[str, str]:
@@ -484,3 +477,8 @@ def _entry(spec: MarketSpec) -> dict[str, str]:
         "downTokenId": spec.down_token,
         "tickSize": to_decimal_text(spec.grid.tick_e4, 4),
     }
+
+
+def _spin(loop: asyncio.AbstractEventLoop) -> None:
+    """Keeps the loop from ever sleeping: quicker to wake, at the price of the core."""
+    loop.call_soon(_spin, loop)

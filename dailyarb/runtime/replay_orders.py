@@ -66,6 +66,7 @@ class ReplayOrders:
         rng: source of latencies, seeded by the caller.
         cash_e6: cash at the start.
         later: plans an event for an instant.
+        name: prefix of the trade ids.
     """
 
     def __init__(
@@ -75,12 +76,13 @@ class ReplayOrders:
         rng: random.Random,
         cash_e6: int,
         later: Later,
+        name: str = "replay",
     ) -> None:
         self.cash_e6 = cash_e6
         self.fills = 0
         self.specs: dict[str, MarketSpec] = {}
         self.positions: dict[str, int] = {}  # by token
-        self.model = FillModel(books, lambda m: self.specs[m].fees, settings, rng, "replay")
+        self.model = FillModel(books, lambda m: self.specs[m].fees, settings, rng, name)
         self._books = books
         self._later = later
         self._tokens: dict[str, tuple[MarketSpec, Outcome]] = {}
@@ -132,7 +134,14 @@ class ReplayOrders:
 
     def ask_account(self, command: cmd.QueryAccount, now_ns: int) -> None:
         """Answers with one complete snapshot."""
-        rows = tuple(
+        held = tuple(self.positions.items())
+        rows = self.open_orders()
+        report = AccountReport(command.asked_ns, True, self.cash_e6, rows, (), held)
+        self._later(now_ns, report)
+
+    def open_orders(self) -> tuple[OpenOrder, ...]:
+        """Returns what rests, oldest first."""
+        return tuple(
             OpenOrder(
                 new.order_id,
                 new.market_id,
@@ -144,9 +153,6 @@ class ReplayOrders:
             )
             for new, matched_e6, _ in self.model.working()
         )
-        held = tuple(self.positions.items())
-        report = AccountReport(command.asked_ns, True, self.cash_e6, rows, (), held)
-        self._later(now_ns, report)
 
     def ask_book(self, command: cmd.QueryBook, now_ns: int) -> None:
         """Answers with the recorded touch."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from dailyarb.core.domain.errors import ConfigError, Problem
 from dailyarb.core.domain.settings import Settings, VenueKind
 from dailyarb.venues import endpoints
 from dailyarb.venues.endpoints import Endpoints
@@ -65,6 +68,33 @@ def venue_argv(settings: Settings) -> list[str]:
     return [sys.executable, "-m", EMBEDDED, *common, *what]
 
 
+def joined_greeting(settings: Settings) -> dict[str, Any] | None:
+    """Returns the greeting of the running venues that the settings name, None where they name none.
+
+    Raises:
+        ConfigError: the file cannot be read, or its process has ended.
+    """
+    name = settings.venues.greeting_file
+    if not name or settings.venues.kind is VenueKind.LIVE:
+        return None
+    try:
+        body = json.loads(Path(name).expanduser().read_bytes())
+        os.kill(int(body["pid"]), 0)
+    except PermissionError:
+        raise _no_venues(f"{name}: may not be read, or its process is another user's") from None
+    except OSError as error:
+        what = f"{name}: {error.strerror or error}"
+        raise _no_venues(what) from None
+    except (ValueError, KeyError, TypeError):
+        raise _no_venues(f"{name}: is no greeting of a venues process") from None
+    return body if isinstance(body, dict) else None
+
+
+def _no_venues(what: str) -> ConfigError:
+    hint = "start them with: dailyarb venues --greeting-file FILE"
+    return ConfigError([Problem("config", 0, "venues.greeting_file", what, hint)])
+
+
 def read_greeting(body: dict[str, Any], settings: Settings) -> Greeting:
     """Returns a venues process's greeting, checked.
 
@@ -74,13 +104,13 @@ def read_greeting(body: dict[str, Any], settings: Settings) -> Greeting:
     """
     where = body["endpoints"]
     replay = body.get("replay", {})
-    venues = settings.venues
+    venues, seed = settings.venues, body.get("seed", settings.venues.seed)
     return Greeting(
         endpoints=endpoints.parse(json.dumps(where)),
         keys=msgspec.convert(body["credentials"], Keys),
-        source=replay.get("describe") or f"embedded venues, seed {venues.seed}",
+        source=replay.get("describe") or f"embedded venues, seed {seed}",
         meaningless="; ".join(replay.get("meaningless", ())),
-        world=f"{venues.kind.value}:{body['pid']}:{venues.seed}",
+        world=f"{venues.kind.value}:{body['pid']}:{seed}:{body.get('born_ns', 0)}",
         control=where.get("control_http", ""),
         windows=tuple(msgspec.convert(row, Wanted) for row in replay.get("windows", ())),
     )

@@ -52,7 +52,8 @@ class Venues(Section, frozen=True, kw_only=True):
     replay_speed: Annotated[float, Meta(gt=0, le=1000)] = 1.0
     seed: Annotated[int, Meta(ge=0, le=2**53)] = 1
     rate_scale: Annotated[float, Meta(gt=0, le=10)] = 0.1
-    start_cash_usd: Usd = 1000.0  # play money of the embedded venue
+    start_cash_usd: Usd = 1000.0  # play money of the embedded venue, and of paper
+    greeting_file: str = ""  # of running venues, joined instead of starting some
 
 
 class Credentials(Section, frozen=True, kw_only=True):

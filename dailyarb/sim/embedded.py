@@ -18,6 +18,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from coincurve import PrivateKey
@@ -90,6 +91,7 @@ class EmbeddedVenues:
             now_ns: venue time, wall clock.
         """
         self.profile = profile
+        self.born_ns = now_ns
         seed = profile.seed
         begin_ns = now_ns - now_ns % (3600 * NS_PER_S) - _HISTORY_S * NS_PER_S
         self.references = {
@@ -197,14 +199,34 @@ def greeting(endpoints: Endpoints, venues: EmbeddedVenues) -> str:
         "ready": True,
         "pid": os.getpid(),
         "seed": venues.profile.seed,
+        "born_ns": venues.born_ns,
         "endpoints": endpoints._asdict(),
         "credentials": venues.credentials._asdict(),
     }
     return json.dumps(body, separators=(",", ":"))
 
 
-async def live(profile: Profile, port: int, ready_fd: int, parent_pid: int) -> None:
-    """Serves until a signal comes or the parent is gone."""
+def write_greeting(path: str, line: str) -> None:
+    """Lays a greeting where an engine finds it; only this user may read its credentials."""
+    fresh = f"{path}.{os.getpid()}"
+    handle = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    os.write(handle, line.encode())
+    os.close(handle)
+    os.replace(fresh, path)
+
+
+async def live(
+    profile: Profile, port: int, ready_fd: int, parent_pid: int, file: str = ""
+) -> None:
+    """Serves until a signal comes or the parent is gone.
+
+    Args:
+        profile: what may be chosen.
+        port: first of seven consecutive ports; 0 lets the system choose each.
+        ready_fd: where the greeting goes.
+        parent_pid: whose end is ours too, 0 for nobody's.
+        file: where else the greeting goes while these venues live, "" for nowhere.
+    """
     clock = VenueClock(profile.speed)
     venues = EmbeddedVenues(profile, clock.now_ns())
     loopback = Loopback(clock, random.Random(f"{profile.seed}/links"))
@@ -213,7 +235,10 @@ async def live(profile: Profile, port: int, ready_fd: int, parent_pid: int) -> N
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     endpoints = await venues.serve(loopback, port)
-    os.write(ready_fd, (greeting(endpoints, venues) + "\n").encode())
+    line = greeting(endpoints, venues) + "\n"
+    if file:
+        write_greeting(file, line)
+    os.write(ready_fd, line.encode())
     if ready_fd > 2:
         os.close(ready_fd)
     waits = [loop.create_task(stop.wait()), loop.create_task(loopback.run())]
@@ -250,6 +275,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--port", type=int, default=0, help="first of seven ports, 0 = any")
     words.add_argument("--ready-fd", type=int, default=1, help="where the JSON line goes")
+    words.add_argument("--greeting-file", default="", help="where the JSON line goes as well")
     words.add_argument("--parent-pid", type=int, default=0, help="end when this parent is gone")
     words.add_argument("--assets", default="btc,eth,sol")
     words.add_argument("--windows", default="5m,15m")
@@ -275,7 +301,12 @@ def main(arguments: list[str] | None = None) -> int:
         start_cash_usd=given.start_cash_usd,
         wire=not given.no_wire,
     )
-    asyncio.run(live(profile, given.port, given.ready_fd, given.parent_pid))
+    file = given.greeting_file
+    try:
+        asyncio.run(live(profile, given.port, given.ready_fd, given.parent_pid, file))
+    finally:
+        if file:
+            Path(file).unlink(missing_ok=True)
     return 0
 
 

@@ -305,6 +305,12 @@ def _tools(sub: Sub) -> None:
     verb.add_argument(
         "--seed", type=int, default=1, metavar="N", help="the same seed, the same market"
     )
+    verb.add_argument(
+        "--greeting-file",
+        default="",
+        metavar="FILE",
+        help="tell engines where it is: their venues.greeting_file",
+    )
 
 
 def _files(sub: Sub) -> None:

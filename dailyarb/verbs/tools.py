@@ -68,5 +68,6 @@ def venues(arguments: Namespace, out: Output) -> int:
             f"--windows={','.join(windows)}",
             f"--rate-scale={settings.venues.rate_scale}",
             f"--start-cash-usd={round(settings.venues.start_cash_usd)}",
+            f"--greeting-file={arguments.greeting_file}",
         ]
     )

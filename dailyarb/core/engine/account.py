@@ -392,8 +392,9 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
 def _orders_agree(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:
     listed = {o.order_id for o in event.open_orders}
     strangers = [o for o in event.open_orders if o.order_id not in state.orders.by_id]
-    if strangers and "orders.foreign" not in state.alerts:
-        out.append(Journal(OrderMoved(strangers[0].order_id, OrderState.OPEN, "foreign")))
+    if strangers:
+        if "orders.foreign" not in state.alerts:
+            out.append(Journal(OrderMoved(strangers[0].order_id, OrderState.OPEN, "foreign")))
         state.alert(
             Severity.CRITICAL,
             "orders.foreign",
@@ -435,7 +436,7 @@ def _cash_agrees(state: State, event: AccountReport, now: Instant, out: list[Com
     gap = event.cash_e6 - state.ledger.accounts.cash
     account.cash_gap_e6 = gap
     moved = any(
-        o.sent_ns > event.asked_ns or o.acked_ns > event.asked_ns for o in state.orders.live()
+        o.sent_ns >= event.asked_ns or o.acked_ns >= event.asked_ns for o in state.orders.live()
     )
     if abs(gap) <= CASH_SLACK_E6:
         account.detail = "0 differences"

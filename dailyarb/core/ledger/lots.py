@@ -38,10 +38,19 @@ class Lots:
 
     def __init__(self) -> None:
         self._lots: dict[tuple[StrategyId, Outcome], Lot] = {}
+        self._up_e6 = 0
+        self._down_e6 = 0
 
     def size_e6(self, outcome: Outcome) -> int:
         """Returns the shares held of an outcome over all strategies."""
-        return sum(lot.size_e6 for (_, held), lot in self._lots.items() if held is outcome)
+        return self._up_e6 if outcome is Outcome.UP else self._down_e6
+
+    def _resize(self, outcome: Outcome, lot: Lot, change_e6: int) -> None:
+        lot.size_e6 += change_e6
+        if outcome is Outcome.UP:
+            self._up_e6 += change_e6
+        else:
+            self._down_e6 += change_e6
 
     def cost_e6(self, outcome: Outcome) -> int:
         """Returns what those shares cost, fees not included."""
@@ -69,7 +78,7 @@ class Lots:
         """Applies a fill and returns what it realised, by owner of the shares."""
         own = self._lots.setdefault((fill.strategy, fill.outcome), Lot())
         if fill.side is Side.BUY:
-            own.size_e6 += fill.size_e6
+            self._resize(fill.outcome, own, fill.size_e6)
             own.cost_e6 -= fill.cash_e6
             own.life_e6 -= fill.fee_e6
             return []
@@ -82,11 +91,11 @@ class Lots:
             if part <= 0:
                 continue
             share = proceeds if part == left else proceeds * part // left
-            results.append(self._close(owner, lot, part, share))
+            results.append(self._close((owner, fill.outcome), part, share))
             left, proceeds = left - part, proceeds - share
         if left:
             # More sold than held: the venue is the truth, so the lot goes negative and shows it.
-            own.size_e6 -= left
+            self._resize(fill.outcome, own, -left)
             own.cost_e6 -= proceeds
         return results
 
@@ -94,10 +103,10 @@ class Lots:
         others = [o for (o, held) in self._lots if held is fill.outcome and o is not fill.strategy]
         return [fill.strategy, *others]
 
-    @staticmethod
-    def _close(owner: StrategyId, lot: Lot, size_e6: int, proceeds_e6: int) -> Realised:
+    def _close(self, key: tuple[StrategyId, Outcome], size_e6: int, proceeds_e6: int) -> Realised:
+        lot = self._lots[key]
         cost = lot.cost_e6 if size_e6 == lot.size_e6 else lot.cost_e6 * size_e6 // lot.size_e6
-        lot.size_e6 -= size_e6
+        self._resize(key[1], lot, -size_e6)
         lot.cost_e6 -= cost
         gain = proceeds_e6 - cost
         lot.life_e6 += gain
@@ -105,7 +114,7 @@ class Lots:
         life = lot.life_e6
         if closed:
             lot.life_e6 = 0
-        return Realised(owner, gain, closed, life)
+        return Realised(key[0], gain, closed, life)
 
     def settle(self, up_price_e4: int) -> list[Realised]:
         """Closes every lot at the payout price and returns the results by owner."""
@@ -113,9 +122,8 @@ class Lots:
         for (owner, outcome), lot in self._lots.items():
             if lot.size_e6:
                 price = up_price_e4 if outcome is Outcome.UP else 10_000 - up_price_e4
-                results.append(
-                    self._close(owner, lot, lot.size_e6, notional_down(price, lot.size_e6))
-                )
+                proceeds = notional_down(price, lot.size_e6)
+                results.append(self._close((owner, outcome), lot.size_e6, proceeds))
         return results
 
     def merge(self, size_e6: int) -> list[Realised]:
@@ -136,6 +144,6 @@ class Lots:
                 take = min(fill_left, lot.size_e6) if held is outcome else 0
                 if take > 0:
                     share = proceeds if take == fill_left else proceeds * take // fill_left
-                    results.append(self._close(owner, lot, take, share))
+                    results.append(self._close((owner, held), take, share))
                     fill_left, proceeds = fill_left - take, proceeds - share
         return results

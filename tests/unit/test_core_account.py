@@ -1,0 +1,331 @@
+"""Our orders, fills and account: told once, compared always, patched never."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from dailyarb.core.domain import commands as cmd
+from dailyarb.core.domain.events import (
+    AccountReport,
+    CancelResult,
+    ClaimReport,
+    Fill,
+    FillConfirmed,
+    FillVoided,
+    HeartbeatResult,
+    LegOutcome,
+    LegResult,
+    OpenOrder,
+    OrderReport,
+    Resolved,
+    SubmitResult,
+    VenueMode,
+    VenueModeKind,
+)
+from dailyarb.core.domain.market import Outcome, Side
+from dailyarb.core.domain.orders import FillState, OrderState
+from dailyarb.core.domain.records import FillBooked, OrderMoved
+from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
+from tests.rig import UP, Rig, settings
+
+S1_ONLY = Strategies(S2=S2Settings(enabled=False))
+S2_ONLY = Strategies(S1=S1Settings(enabled=False))
+WIDE = [(50, 500), (49, 500)], [(51, 500), (52, 500)]
+SHARE = 1_000_000
+
+
+@pytest.fixture
+def quotes() -> Rig:
+    """Gives a running engine with two unanswered quotes of S2."""
+    rig = Rig(settings(S2_ONLY)).ready()
+    rig.book(*WIDE)
+    return rig
+
+
+@pytest.fixture
+def taker() -> tuple[Rig, str]:
+    """Gives a running engine with one unanswered order of S1, and its id."""
+    rig = Rig(settings(S1_ONLY)).ready()
+    rig.book(*WIDE)
+    rig.advance(0.5)
+    rig.book(*WIDE)
+    rig.spot(100_100)
+    return rig, rig.submits[0].orders[0].order_id
+
+
+def alerts(rig: Rig) -> set[str]:
+    """Returns the keys of all alerts."""
+    return set(rig.state.alerts)
+
+
+def told(rig: Rig, kind: str) -> list[str]:
+    """Returns the event lines of a kind."""
+    return [e.text for e in rig.state.events if e.kind == kind]
+
+
+def test_a_repeated_answer_is_counted_once(quotes: Rig) -> None:
+    for _ in range(2):
+        quotes.answer(quotes.submits[0], LegOutcome.RESTING)
+    assert quotes.state.tallies.acked == 2
+    quotes.feed(SubmitResult(0, (LegResult("0xnone", LegOutcome.RESTING),)))
+    assert quotes.state.tallies.acked == 2
+
+
+def test_a_kill_and_a_refusal_are_told_with_their_words(taker: tuple[Rig, str]) -> None:
+    rig, _ = taker
+    rig.answer(rig.submits[0], LegOutcome.KILLED)
+    assert rig.state.tallies.killed == 1
+    assert "killed: no match" in told(rig, "CANCEL")[0]
+    rig = Rig(settings(S2_ONLY)).ready()
+    rig.book(*WIDE)
+    rig.answer(rig.submits[0], LegOutcome.REFUSED, "")
+    assert rig.state.tallies.reasons["no reason given"] == 2
+
+
+def test_silence_counts_as_unknown_and_is_told_once(taker: tuple[Rig, str]) -> None:
+    rig, _ = taker
+    rig.advance(1.5)
+    rig.answer(rig.submits[0], LegOutcome.UNKNOWN, "timeout")
+    assert rig.state.tallies.unknown == 1
+    assert "order.unknown.0xm" in alerts(rig)
+
+
+def test_unread_answers_halt_and_any_good_answer_lifts(taker: tuple[Rig, str]) -> None:
+    rig, order_id = taker
+    for _ in range(3):
+        rig.answer(rig.submits[0], LegOutcome.UNKNOWN, "timeout")
+    assert rig.state.tallies.unread_answers == 3
+    rig.advance(0.2)
+    assert rig.state.breakers.by_name["order.path"].tripped
+    rig.feed(OrderReport(order_id, rig.clock.now().mono_ns, True, OrderState.CANCELLED))
+    assert rig.state.tallies.unread_answers == 0
+    rig.feed(CancelResult(0, (), proven=False))
+    rig.feed(CancelResult(0, ()))
+    assert rig.state.tallies.unread_answers == 0
+    rig.feed(CancelResult(0, (), proven=False))
+    rig.account(1_000)
+    assert rig.state.tallies.unread_answers == 0
+
+
+def test_a_report_that_ends_an_order_is_told(quotes: Rig) -> None:
+    quotes.answer(quotes.submits[0], LegOutcome.RESTING)
+    one, two = (o.order_id for o in quotes.submits[0].orders)
+    now = quotes.clock.now().mono_ns
+    quotes.feed(OrderReport(one, now, True, OrderState.CANCELLED, reason="by the venue"))
+    assert quotes.state.tallies.cancelled == 1
+    assert "by the venue" in told(quotes, "CANCEL")[0]
+    quotes.feed(OrderReport(two, now, True, OrderState.CANCELLED, 5 * SHARE))
+    late = OrderReport(two, now + 61 * 10**9, True, OrderState.CANCELLED, 5 * SHARE)
+    quotes.feed(late)
+    assert any(key.startswith("order.owed.") for key in alerts(quotes))
+    quotes.feed(OrderReport("0xnone", now, False))
+
+
+def test_an_answer_to_a_cancel_is_evidence_of_each_order_it_names(quotes: Rig) -> None:
+    quotes.answer(quotes.submits[0], LegOutcome.RESTING)
+    one, two = (o.order_id for o in quotes.submits[0].orders)
+    quotes.feed(CancelResult(0, (one, one, "0xnone"), ((two, "matched"), ("0xnone", ""))))
+    assert quotes.state.tallies.cancelled == 1
+    quotes.state.orders.by_id[two].cancel_ns = quotes.clock.now().mono_ns
+    quotes.advance(0.1)
+    assert quotes.all(cmd.QueryOrder)[-1].order_id == two, "matched or gone? it is asked"
+    quotes.feed(CancelResult(0, (), proven=False))
+
+
+def test_a_cancel_that_overtakes_the_answer_stands(quotes: Rig) -> None:
+    one = quotes.submits[0].orders[0].order_id
+    quotes.feed(CancelResult(0, (one,)))
+    quotes.answer(quotes.submits[0], LegOutcome.RESTING)
+    assert quotes.state.orders.by_id[one].state is OrderState.CANCELLED
+
+
+def test_a_second_copy_that_differs_in_money_is_an_alarm(taker: tuple[Rig, str]) -> None:
+    rig, order_id = taker
+    rig.fill(order_id, 20)
+    rig.fill(order_id, 19)
+    assert "fill.differs.t1" in alerts(rig)
+    assert rig.held(Outcome.UP) == 20
+
+
+def test_a_trade_first_heard_of_as_failed_never_happened(taker: tuple[Rig, str]) -> None:
+    rig, order_id = taker
+    rig.fill(order_id, 20, state=FillState.VOIDED)
+    assert not rig.records(FillBooked)
+
+
+def test_proofs_of_nothing_and_second_proofs_change_nothing(taker: tuple[Rig, str]) -> None:
+    rig, order_id = taker
+    rig.feed(FillConfirmed("t1", order_id))
+    rig.feed(FillVoided("t1", order_id))
+    rig.fill(order_id, 20, state=FillState.PROVISIONAL)
+    rig.feed(FillConfirmed("t1", order_id))
+    rig.feed(FillVoided("t1", order_id))
+    assert rig.held(Outcome.UP) == 20
+
+
+def test_a_fill_of_nobody_is_booked_and_alarms(taker: tuple[Rig, str]) -> None:
+    rig, _ = taker
+    fill = Fill(
+        "t9", "0xforeign", "0xm", Outcome.UP, Side.BUY, 5_000, 5 * SHARE, False,
+        FillState.PROVISIONAL, rig.clock.now().wall_ns,
+    )  # fmt: skip
+    rig.feed(fill)
+    assert "fill.foreign.0xforeign" in alerts(rig)
+    rig.feed(FillVoided("t9", "0xforeign"))
+    assert rig.held(Outcome.UP) == 0
+    rig.feed(replace(fill, trade_id="t10", market_id="0xelsewhere", fee_e6=-1))
+    assert rig.records(FillBooked)[-1].fee_e6 == 0
+
+
+def test_a_charged_fee_is_compared_with_the_markets_own(taker: tuple[Rig, str]) -> None:
+    rig, order_id = taker
+    order = rig.state.orders.by_id[order_id]
+    fill = Fill(
+        "t1", order_id, "0xm", order.outcome, order.side, 5_100, 10 * SHARE, False,
+        FillState.CONFIRMED, rig.clock.now().wall_ns, 174_930,
+    )  # fmt: skip
+    rig.feed(fill)
+    rig.advance(0.2)
+    assert not rig.state.breakers.by_name["fee.gap"].tripped
+    rig.feed(replace(fill, trade_id="t2", fee_e6=174_960))
+    rig.advance(0.2)
+    assert rig.state.breakers.by_name["fee.gap"].tripped
+    assert rig.records(FillBooked)[-1].fee_e6 == 174_960, "what was charged is booked"
+
+
+def test_a_voided_leg_makes_its_pair_one_sided_again(quotes: Rig) -> None:
+    quotes.answer(quotes.submits[0], LegOutcome.RESTING)
+    for i, order in enumerate(quotes.submits[0].orders):
+        quotes.fill(order.order_id, 20, trade=f"t{i}", maker=True, state=FillState.PROVISIONAL)
+    quotes.advance(0.2)
+    assert quotes.state.pairs.completed == 1
+    quotes.feed(FillVoided("t0", quotes.submits[0].orders[0].order_id, "reverted"))
+    assert quotes.state.pairs.naked_e6() == 20 * SHARE
+    assert "fill.voided.t0" in alerts(quotes)
+    assert quotes.state.fills[0].chain == "FAILED!"
+
+
+@pytest.mark.parametrize(("up", "pays"), [(10_000, 20), (0, 0), (5_000, 10)])
+def test_a_fill_that_comes_after_resolution_is_paid_then(
+    taker: tuple[Rig, str], up: int, pays: int
+) -> None:
+    rig, order_id = taker
+    rig.feed(Resolved("0xm", up))
+    rig.fill(order_id, 20, state=FillState.PROVISIONAL)
+    fee = rig.records(FillBooked)[0].fee_e6
+    assert rig.state.ledger.accounts.cash == 1_000 * SHARE - 20 * 510_000 - fee + pays * SHARE
+    rig.feed(FillVoided("t1", order_id))
+    assert rig.state.ledger.accounts.cash == 1_000 * SHARE
+    assert rig.state.ledger.accounts.residual_e6 == 0
+
+
+def test_matched_shares_are_paid_and_a_later_void_takes_the_payout_back(
+    taker: tuple[Rig, str],
+) -> None:
+    rig, order_id = taker
+    rig.fill(order_id, 12, state=FillState.PROVISIONAL)
+    rig.fill(order_id, 8, trade="t2", state=FillState.PROVISIONAL)
+    rig.feed(Resolved("0xm", 10_000))
+    rig.feed(FillConfirmed("t1", order_id))
+    rig.feed(FillVoided("t2", order_id))
+    ledger = rig.state.ledger
+    fee = rig.records(FillBooked)[0].fee_e6
+    assert ledger.accounts.cash == 1_000 * SHARE + 12 * 490_000 - fee
+    assert ledger.pnl.total.net_e6 == 12 * 490_000 - fee
+    assert rig.engine.view(rig.clock.now()).books.residual_e6 == 0
+
+
+def test_a_lost_heartbeat_is_repeated_soon(quotes: Rig) -> None:
+    quotes.advance(0.2)
+    beats = len(quotes.all(cmd.Heartbeat))
+    assert beats
+    quotes.feed(HeartbeatResult(0, True))
+    quotes.feed(HeartbeatResult(0, False))
+    assert "heartbeat" in alerts(quotes)
+    quotes.advance(1.2)
+    assert len(quotes.all(cmd.Heartbeat)) == beats + 1
+
+
+def test_a_restriction_caps_the_rung_while_it_is_believed(quotes: Rig) -> None:
+    quotes.feed(VenueMode(VenueModeKind.RESTARTING, 0.0, "425"))
+    quotes.advance(8.0)
+    assert quotes.state.breakers.by_name["venue.mode"].tripped, "the venue named no time"
+    quotes.feed(VenueMode(VenueModeKind.RESTARTING, 2.0))
+    quotes.advance(8.0)
+    assert not quotes.state.breakers.by_name["venue.mode"].tripped
+    quotes.feed(VenueMode(VenueModeKind.BLOCKED, 0.0, "html"))
+    assert "venue.auth" in alerts(quotes)
+
+
+def test_a_claim_that_failed_is_told(quotes: Rig) -> None:
+    quotes.feed(ClaimReport("0xm", True, 5))
+    quotes.feed(ClaimReport("0xm", False, 0, "reverted"))
+    assert alerts(quotes) == {"claim.0xm"}
+
+
+def test_an_incomplete_snapshot_proves_nothing(quotes: Rig) -> None:
+    asked = len(quotes.all(cmd.QueryAccount))
+    quotes.feed(AccountReport(0, False))
+    quotes.advance(0.2)
+    assert len(quotes.all(cmd.QueryAccount)) == asked + 1
+    assert "incomplete" in quotes.state.account.detail
+
+
+def test_strange_orders_alarm_once_in_the_journal(quotes: Rig) -> None:
+    stranger = OpenOrder("0xforeign", "0xm", Outcome.UP, Side.BUY, 4_000, 5 * SHARE, 0)
+    for _ in range(2):
+        quotes.feed(AccountReport(0, True, 10**9, (stranger,)))
+    assert quotes.state.alerts["orders.foreign"].count == 2
+    assert len([r for r in quotes.records(OrderMoved) if r.order_id == "0xforeign"]) == 1
+
+
+def test_listed_orders_are_proven_and_unlisted_ones_asked_about(quotes: Rig) -> None:
+    quotes.answer(quotes.submits[0], LegOutcome.UNKNOWN)
+    one, two = (o.order_id for o in quotes.submits[0].orders)
+    row = OpenOrder(one, "0xm", Outcome.UP, Side.BUY, 4_900, 20 * SHARE, 0)
+    quotes.feed(AccountReport(quotes.clock.now().mono_ns, True, 10**9, (row,)))
+    assert quotes.state.orders.by_id[one].state is OrderState.OPEN
+    quotes.advance(0.1)
+    assert quotes.all(cmd.QueryOrder)[-1].order_id == two
+
+
+def test_cash_that_differs_is_said_and_never_patched(taker: tuple[Rig, str]) -> None:
+    rig, order_id = taker
+    rig.account(990)
+    assert "while fills settle" in rig.state.account.detail, "an order is on its way"
+    rig.fill(order_id, 20, state=FillState.PROVISIONAL)
+    rig.account(900)
+    assert "while fills settle" in rig.state.account.detail
+    rig.fill(order_id, 20)
+    cash = rig.state.ledger.accounts.cash
+    rig.account(900)
+    assert "cash.differs" in alerts(rig)
+    assert rig.state.ledger.accounts.cash == cash
+
+
+def test_shares_that_differ_for_long_are_an_alarm(taker: tuple[Rig, str]) -> None:
+    rig, order_id = taker
+    rig.fill(order_id, 20)
+
+    def report(shares: float) -> None:
+        cash = rig.state.ledger.accounts.cash
+        tokens = ((UP, round(shares * SHARE)), ("unknown", 5))
+        rig.feed(AccountReport(rig.clock.now().mono_ns, True, cash, positions=tokens))
+
+    def audit() -> bool:
+        rows = rig.engine.view(rig.clock.now()).audits
+        return next(row.ok for row in rows if row.name == "positions")
+
+    report(20)
+    assert audit()
+    report(12)
+    assert not audit()
+    rig.clock.advance(59 * 10**9)
+    report(12)
+    assert "positions.differ" not in alerts(rig), "the venue may lag a match (F50)"
+    rig.clock.advance(10**9)
+    report(12)
+    assert "positions.differ" in alerts(rig)
+    report(20)
+    assert audit()

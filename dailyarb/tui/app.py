@@ -16,6 +16,7 @@ from textual.events import AppBlur, AppFocus
 from textual.screen import Screen
 
 from dailyarb.core.domain.settings import Ui
+from dailyarb.resources import themes_dir
 from dailyarb.tui import previews, themes
 from dailyarb.tui.dialogs import Dialog, Page, Preview
 from dailyarb.tui.driver import HaltKeys, halting
@@ -68,7 +69,6 @@ class Console(App[int], inherit_bindings=False):
     MODES = dict(SCREENS)
     DEFAULT_MODE = "desk"
     ALLOW_SELECT = False
-    ENABLE_COMMAND_PALETTE = False  # bound in the keymap, so that it can be remapped
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (110, "-normal"), (170, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (34, "-tall"), (52, "-high")]
 
@@ -101,7 +101,7 @@ class Console(App[int], inherit_bindings=False):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Gives every `$da-` variable a value, so that Textual's own themes work too."""
-        return themes.variables(themes.load(themes.themes_dir() / f"{themes.DEFAULT}.toml"))
+        return themes.variables(themes.load(themes_dir() / f"{themes.DEFAULT}.toml"))
 
     def on_mount(self) -> None:
         """Starts the one timer, and the task that starts and watches the engine."""

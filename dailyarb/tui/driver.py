@@ -45,6 +45,6 @@ def halting(driver: type[Driver], keys: HaltKeys) -> type[Driver]:
             """Halts on a halt key, then passes the message on."""
             if isinstance(message, Key):
                 keys.press(message.key)
-            cast(Any, super()).process_message(message)
+            cast("Any", super()).process_message(message)
 
     return HaltingDriver

@@ -56,7 +56,7 @@ def fit(text: str, width: int, align: str = "<") -> str:
 
 
 def number_fit(text: str, width: int) -> str:
-    """Returns a number right-aligned; one too long for its cell becomes `#`s, never other digits."""
+    """Returns a number right-aligned; one too long for its cell becomes `#`s."""
     return text.rjust(width) if len(text) <= width else "#" * width
 
 
@@ -125,11 +125,12 @@ def signed_money(cash_e6: float | None, decimals: int = 2) -> str:
 
 def money_in(cash_e6: float | None, width: int, *, arrow: bool = False) -> str:
     """Returns signed dollars with as many decimals, up to two, as `width` cells hold."""
+    text = ""
     for decimals in (2, 1, 0):
         text = signed_money(cash_e6, decimals)
         text += mark(cash_e6).strip() if arrow and _digits(text) else ""
         if len(text) <= width:
-            return text
+            break
     return text
 
 
@@ -256,8 +257,11 @@ def united(number: float | None, unit: str, decimals: int = 1) -> str:
     if number is None or not math.isfinite(number):
         return NOTHING
     if unit in {"ms", "s"}:
-        return age(number * (1000 if unit == "s" else 1)) if abs(number) >= 1000 or unit == "s" \
+        return (
+            age(number * (1000 if unit == "s" else 1))
+            if abs(number) >= 1000 or unit == "s"
             else f"{number:.0f}ms"
+        )
     if unit in {"$", "usd", "USD"}:
         return f"{plain(number, 2 if abs(number) < 100 else 0)}"
     if unit in {"", "n", "count"}:

@@ -148,7 +148,7 @@ def shown(key: str) -> str:
 
 def shown_first(keys: str) -> str:
     """Returns the first key of a list as an operator reads it."""
-    return shown(keys.split(",")[0].strip())
+    return shown(keys.split(",", maxsplit=1)[0].strip())
 
 
 def table(wanted: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:

@@ -112,7 +112,7 @@ def leaving(scene: Scene) -> list[str]:
         return ["The engine is not in sight; leaving changes nothing."]
     return [
         f"{view.mode.value} engine {view.instance}, run {f.clean(view.run)}: {view.rung.name}",
-        f"{view.open_orders} open orders, {len(held(scene))} positions, "
+        f"{view.open_orders} open orders, {len(held(scene))} positions",
         f"max loss {f.money(view.worst_e6)}",
         "Detaching does not stop trading; `dailyarb attach` comes back.",
     ]
@@ -124,7 +124,8 @@ def mode_menu(scene: Scene) -> list[str]:
     if view is None:
         return ["nothing is known about the engine"]
     return [
-        f"Run mode {view.mode.value} ({view.evidence.value}), armed: {'yes' if view.armed else 'no'}",
+        f"Run mode {view.mode.value}, evidence {view.evidence.value}",
+        f"Armed: {'yes' if view.armed else 'no'}",
         f"Rung {view.rung.name}, the operator's {view.operator_rung.name}",
         "SIM and REPLAY are fixed at start by --venues.",
     ]
@@ -141,7 +142,10 @@ def arming(scene: Scene) -> list[str]:
              for feed in view.feeds]  # fmt: skip
     rows.append(f"{'ok  ' if not view.breakers_tripped else 'FAIL'} breakers "
                 f"{view.breakers_tripped} tripped")  # fmt: skip
-    rows += ["", f"Starts at REDUCED. Max loss {f.money(view.worst_limit_e6, 0)}. A restart disarms."]
+    rows += [
+        "",
+        f"Starts at REDUCED. Max loss {f.money(view.worst_limit_e6, 0)}. A restart disarms.",
+    ]
     return rows
 
 
@@ -149,8 +153,8 @@ def breaker_reset(row: BreakerRow) -> list[str]:
     """Returns what a breaker reads against its limit."""
     again = row.now is not None and row.limit and abs(row.now) >= row.limit
     return [
-        f"{row.name}: {row.state}, reads {f.united(row.now, row.unit)}, trips at "
-        f"{f.united(row.limit, row.unit)}",
+        f"{row.name}: {row.state}",
+        f"reads {f.united(row.now, row.unit)}, trips at {f.united(row.limit, row.unit)}",
         f.clean(row.cause) or "no cause given",
         f"It caps the rung at {row.effect.name}; {row.trips} trips so far.",
         "It will trip again at once." if again else "It will not trip again at once.",
@@ -177,8 +181,10 @@ def why(scene: Scene) -> list[str]:
     for signal in view.signals:
         if signal.market_id == desk.market_id:
             limit = f", limit {f.united(signal.limit, signal.unit, 2)}" if signal.limit else ""
-            rows.append(f"  {signal.strategy.value} {signal.name:<14} "
-                        f"{f.united(signal.value, signal.unit, 2)}{limit}  {signal.verdict}")  # fmt: skip
+            rows.append(
+                f"  {signal.strategy.value} {signal.name:<14} "
+                f"{f.united(signal.value, signal.unit, 2)}{limit}  {signal.verdict}"
+            )
     rows += ["", "last decisions:"]
     for made in [row for row in view.decisions if row.market_id == desk.market_id][:6]:
         word = "ACT" if made.acted or made.gate is None else made.gate.value
@@ -199,8 +205,11 @@ def help_lines(scene: Scene, live: dict[str, tuple[str, bool]]) -> list[str]:
             if key.group == group and key.id in live:
                 keys, enabled = live[key.id]
                 rows.append(f"  {keys:<12} {key.says}" + ("" if enabled else "   (not now)"))
-    rows += ["", "Down is free, up is asked. Quitting detaches; the engine keeps trading.",
-             "Prices ¢ of a $1 share, sizes shares, distances bp of the strike, times UTC."]  # fmt: skip
+    rows += [
+        "",
+        "Down is free, up is asked. Quitting detaches; the engine keeps trading.",
+        "Prices ¢ of a $1 share, sizes shares, distances bp of the strike, times UTC.",
+    ]
     return rows
 
 

@@ -171,7 +171,7 @@ def as_textual(palette: Palette) -> Theme:
     """Returns the theme as Textual wants it registered."""
     from textual.theme import Theme
 
-    colors = {name: palette.colors[name] for name in COLORS}
+    colors: dict[str, Any] = {name: palette.colors[name] for name in COLORS}
     return Theme(name=palette.name, dark=palette.dark, variables=variables(palette), **colors)
 
 

@@ -1,4 +1,4 @@
-"""What the operator is looking at: selection, freeze, filter, expanded pane. Never sends anything."""
+"""What the operator looks at: selection, freeze, filter, expanded pane. It sends nothing."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ class Viewing:
         held = None
         if self._frozen is not None:
             held = (scene.now_ns - self._frozen.now_ns) / 1e9
-        return replace(
-            scene, selected=self.selected, local_time=self.local_time, frozen_s=held
-        )
+        return replace(scene, selected=self.selected, local_time=self.local_time, frozen_s=held)
 
     def shown(self, live: Scene) -> Scene:
         """Returns what the panes show: the live scene, or the frozen one."""

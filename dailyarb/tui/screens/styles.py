@@ -21,7 +21,7 @@ def component_css() -> str:
     for name in STYLES:
         color = _COLORS.get(name, f"$da-{name}")
         words = f" text-style: {_WORDS[name]};" if name in _WORDS else ""
-        rules.append(f"LinePane > .da--{name} {{ color: {color};{words} }}")
+        rules.append(f"StyleBearer > .da--{name} {{ color: {color};{words} }}")
     return "\n".join(rules)
 
 

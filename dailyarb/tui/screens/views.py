@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Container, Horizontal, Vertical
-from textual.screen import Screen
 
 from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.rung import Mode
@@ -17,7 +16,7 @@ from dailyarb.tui.widgets.keybar import Banner, KeyBar
 from dailyarb.tui.widgets.logs import Audit, Log
 from dailyarb.tui.widgets.markets import Alerts, Events, HourLine, Markets
 from dailyarb.tui.widgets.orders import Fills, Funnel, Orders
-from dailyarb.tui.widgets.pane import LinePane
+from dailyarb.tui.widgets.pane import LinePane, StyleBearer
 from dailyarb.tui.widgets.pnl import (
     ByMarket,
     ByStrategy,
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 _MODE_CLASSES = {mode: f"mode-{mode.value.lower()}" for mode in Mode}
 
 
-class ViewScreen(Screen[None]):
+class ViewScreen(StyleBearer):
     """One view: status rows, panes, WHY line, key row."""
 
     AUTO_FOCUS: ClassVar[str | None] = None
@@ -57,7 +56,7 @@ class ViewScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Puts status above and WHY line and keys below the body."""
         yield StatusRows()
-        yield Banner(id="banner")
+        yield Banner(element="banner")
         with Vertical(id="body"):
             yield from self.body()
         yield WhyLine()
@@ -111,32 +110,34 @@ class DeskScreen(ViewScreen):
     def body(self) -> Iterator[Widget]:
         """Yields five rows; the smaller the screen, the fewer are shown."""
         yield Horizontal(
-            Markets(id="markets", title="1 Desk: markets"),
-            Breakers(id="d-breakers", classes="wide-only high-only"),
+            Markets(element="markets", title="1 Desk: markets"),
+            Breakers(element="d-breakers", classes="wide-only high-only"),
             id="row1",
         )
         yield Horizontal(
-            Ladder(Outcome.UP, id="d-up"),
-            Ladder(Outcome.DOWN, id="d-down", classes="wide-only"),
-            Reference(id="d-reference", classes="wide-only"),
-            Signals(id="d-signals", title="signals", classes="not-narrow"),
-            RiskSummary(id="d-risk", title="risk", classes="normal-only"),
-            Funnel(id="d-funnel", title="funnel", classes="wide-only"),
-            Events(id="d-events-top", title="events", classes="narrow-only"),
+            Ladder(Outcome.UP, element="d-up"),
+            Ladder(Outcome.DOWN, element="d-down", classes="wide-only"),
+            Reference(element="d-reference", classes="wide-only"),
+            Signals(element="d-signals", title="signals", classes="not-narrow"),
+            RiskSummary(element="d-risk", title="risk", classes="normal-only"),
+            Funnel(element="d-funnel", title="funnel", classes="wide-only"),
+            Events(element="d-events-top", title="events", classes="narrow-only"),
             id="row2",
         )
         yield Horizontal(
-            Orders(id="d-orders", title="orders & fills"),
-            Events(id="d-events", title="events", classes="not-narrow"),
-            PnlSummary(id="d-pnl-wide", title="P&L", classes="wide-only"),
-            Alerts(id="d-alerts", title="alerts", classes="wide-only"),
+            Orders(element="d-orders", title="orders & fills"),
+            Events(element="d-events", title="events", classes="not-narrow"),
+            PnlSummary(element="d-pnl-wide", title="P&L", classes="wide-only"),
+            Alerts(element="d-alerts", title="alerts", classes="wide-only"),
             id="row3",
         )
-        yield PnlSummary(id="d-pnl", title="P&L")
+        yield PnlSummary(element="d-pnl", title="P&L")
         yield Horizontal(
-            Log(id="d-log", title="log"), Audit(id="d-audit", title="operator audit"), id="row5"
+            Log(element="d-log", title="log"),
+            Audit(element="d-audit", title="operator audit"),
+            id="row5",
         )
-        yield HourLine(id="d-hours")
+        yield HourLine(element="d-hours")
 
 
 class BookScreen(ViewScreen):
@@ -146,10 +147,12 @@ class BookScreen(ViewScreen):
 
     def body(self) -> Iterator[Widget]:
         """Yields the ladders above, the reference and own orders below."""
-        yield Horizontal(Ladder(Outcome.UP, id="b-up"), Ladder(Outcome.DOWN, id="b-down"), id="b1")
         yield Horizontal(
-            Reference(id="b-reference"),
-            Markets(id="b-markets", title="markets", classes="wide-only"),
+            Ladder(Outcome.UP, element="b-up"), Ladder(Outcome.DOWN, element="b-down"), id="b1"
+        )
+        yield Horizontal(
+            Reference(element="b-reference"),
+            Markets(element="b-markets", title="markets", classes="wide-only"),
             id="b2",
         )
 
@@ -161,9 +164,12 @@ class SignalsScreen(ViewScreen):
 
     def body(self) -> Iterator[Widget]:
         """Yields signals beside gates, decisions below."""
-        yield Horizontal(Signals(id="s-signals", title="signals"), Gates(id="s-gates", title="gates"),
-                         id="s1")  # fmt: skip
-        yield Decisions(id="s-decisions", title="decisions")
+        yield Horizontal(
+            Signals(element="s-signals", title="signals"),
+            Gates(element="s-gates", title="gates"),
+            id="s1",
+        )
+        yield Decisions(element="s-decisions", title="decisions")
 
 
 class OrdersScreen(ViewScreen):
@@ -174,9 +180,11 @@ class OrdersScreen(ViewScreen):
     def body(self) -> Iterator[Widget]:
         """Yields orders, fills, and the funnel beside or below them."""
         with_funnel = Vertical(
-            Orders(id="o-orders", title="orders"), Fills(id="o-fills", title="fills"), id="o1"
+            Orders(element="o-orders", title="orders"),
+            Fills(element="o-fills", title="fills"),
+            id="o1",
         )
-        yield Container(with_funnel, Funnel(id="o-funnel", title="funnel"), id="o-all")
+        yield Container(with_funnel, Funnel(element="o-funnel", title="funnel"), id="o-all")
 
 
 class PnlScreen(ViewScreen):
@@ -186,12 +194,14 @@ class PnlScreen(ViewScreen):
 
     def body(self) -> Iterator[Widget]:
         """Yields tables, hours and curve."""
-        yield ByStrategy(id="p-strategy", title="P&L by strategy")
+        yield ByStrategy(element="p-strategy", title="P&L by strategy")
         yield Horizontal(
-            Hours(id="p-hours", title="net by hour UTC"), Curve(id="p-curve", title="equity"), id="p2"
+            Hours(element="p-hours", title="net by hour UTC"),
+            Curve(element="p-curve", title="equity"),
+            id="p2",
         )
-        yield ByMarket(id="p-market", title="P&L by market")
-        yield Reconcile(id="p-reconcile", title="reconcile")
+        yield ByMarket(element="p-market", title="P&L by market")
+        yield Reconcile(element="p-reconcile", title="reconcile")
 
 
 class RiskScreen(ViewScreen):
@@ -201,11 +211,11 @@ class RiskScreen(ViewScreen):
 
     def body(self) -> Iterator[Widget]:
         """Yields limits and breakers above rungs and scenario."""
-        yield Horizontal(Limits(id="r-limits", title="limits"),
-                         Breakers(id="r-breakers", title="breakers"), id="r1")  # fmt: skip
+        yield Horizontal(Limits(element="r-limits", title="limits"),
+                         Breakers(element="r-breakers", title="breakers"), id="r1")  # fmt: skip
         yield Horizontal(
-            Rungs(id="r-rungs", title="rungs and reconciliation"),
-            Scenario(id="r-scenario", title="at settlement"),
+            Rungs(element="r-rungs", title="rungs and reconciliation"),
+            Scenario(element="r-scenario", title="at settlement"),
             id="r2",
         )
 
@@ -217,9 +227,9 @@ class FeedsScreen(ViewScreen):
 
     def body(self) -> Iterator[Widget]:
         """Yields feeds above latency and process."""
-        yield Feeds(id="f-feeds", title="feeds")
-        yield Horizontal(Latency(id="f-latency", title="latency"),
-                         Process(id="f-process", title="engine process"), id="f2")  # fmt: skip
+        yield Feeds(element="f-feeds", title="feeds")
+        yield Horizontal(Latency(element="f-latency", title="latency"),
+                         Process(element="f-process", title="engine process"), id="f2")  # fmt: skip
 
 
 class LogScreen(ViewScreen):
@@ -229,8 +239,10 @@ class LogScreen(ViewScreen):
 
     def body(self) -> Iterator[Widget]:
         """Yields the log above the audit."""
-        yield Log(id="l-log", title="log")
-        yield Audit(id="l-audit", title="operator audit: every action and its command-line twin")
+        yield Log(element="l-log", title="log")
+        yield Audit(
+            element="l-audit", title="operator audit: every action and its command-line twin"
+        )
 
 
 SCREENS: dict[str, Callable[[], ViewScreen]] = {

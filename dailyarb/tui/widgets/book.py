@@ -30,8 +30,8 @@ class Ladder(LinePane):
 
     rate_hz: ClassVar[float] = 10.0
 
-    def __init__(self, outcome: Outcome, *, id: str | None = None, classes: str = "") -> None:
-        super().__init__(id=id, classes=classes, title=f"book {outcome.value}")
+    def __init__(self, outcome: Outcome, *, element: str | None = None, classes: str = "") -> None:
+        super().__init__(element=element, classes=classes, title=f"book {outcome.value}")
         self._outcome = outcome
 
     def titles(self, scene: Scene) -> tuple[str, str]:
@@ -185,9 +185,7 @@ def _ladder_head(half: int, width: int) -> Line:
     return line(f"{first} │ {' '.join(right)}", width, "head")
 
 
-def _half(
-    builder: LineBuilder, level: _Level | None, half: int, most: int, *, left: bool
-) -> None:
+def _half(builder: LineBuilder, level: _Level | None, half: int, most: int, *, left: bool) -> None:
     if level is None:
         builder.add(" " * half)
         return
@@ -268,7 +266,7 @@ def _facts(asset: AssetRow, desk: Desk, scene: Scene, width: int) -> list[Line]:
          f"settle {f.price(asset.settle)} ({aged(asset.settle_age_ms)})"),
         (f" basis {f.signed(asset.basis_bp)} ±{f.plain(asset.basis_sd_bp)} bp",
          f"move {f.signed(asset.move_bp)} bp", f"flow 5s {f.signed(asset.flow_5s, 2)}"),
-        (f" vol 60s {vol} bp/√s", f"book lag {f.age(asset.lag_ms)}",
+        (f" vol 60s {vol} bp/sqrt s", f"book lag {f.age(asset.lag_ms)}",
          f"strike {f.price(desk.strike) if desk.strike is not None else '?'}"),
         (f" P(UP) model {f.cents1(desk.fair_e4)}%", f"market {middle}%",
          f"dist {f.signed(desk.dist_bp)} bp"),

@@ -27,7 +27,7 @@ def braille(
     """
     width, height = size
     plot_w, plot_h = width - AXIS_W, height - 1
-    known = [value for row in series for value in row if _real(value)]
+    known = [value for row in series for value in row if value is not None and _real(value)]
     if plot_w < 8 or plot_h < 2 or len(known) < 2:
         return [line(" not enough values for a chart yet", width, "old")]
     low, high = min(known), max(known)
@@ -73,7 +73,9 @@ def _plot(row: Series, low: float, high: float, size: tuple[int, int]) -> list[l
             last = None
             continue
         y = min(tall - 1, max(0, round((high - value) / (high - low) * (tall - 1))))
-        for dot in range(min(y, y if last is None else last), max(y, y if last is None else last) + 1):
+        for dot in range(
+            min(y, y if last is None else last), max(y, y if last is None else last) + 1
+        ):
             grid[dot // 4][x // 2] |= _DOTS[x % 2][dot % 4]
         last = y
     return grid
@@ -107,7 +109,7 @@ def columns(values: Sequence[float | None], height: int) -> list[str]:
         0 if value is None or most <= 0 else max(1, round(abs(value) / most * height * 8))
         for value in values
     ]
-    rows = []
-    for row in range(height - 1, -1, -1):
-        rows.append("".join(f.BARS[min(8, max(0, part - row * 8))] for part in eighths))
-    return rows
+    return [
+        "".join(f.BARS[min(8, max(0, part - row * 8))] for part in eighths)
+        for row in range(height - 1, -1, -1)
+    ]

@@ -37,9 +37,7 @@ class KeyBar(LinePane):
 
     def entries(self) -> list[tuple[int, str, str, bool]]:
         """Returns rank, key, wording and whether it is allowed, one per action."""
-        found: dict[str, tuple[int, str, str, bool]] = {
-            "view": (_VIEW_RANK, "1-8", "view", True)
-        }
+        found: dict[str, tuple[int, str, str, bool]] = {"view": (_VIEW_RANK, "1-8", "view", True)}
         for name, active in self.screen.active_bindings.items():
             binding = active.binding
             known = BY_ID.get(binding.id or "")
@@ -66,9 +64,8 @@ class Banner(LinePane):
                 texts = [
                     ("waiting for the engine's board", "strong"),
                     (scene.place, ""),
-                    ("It is looked for four times a second. F9 is sent as soon as there is a "
-                     "socket.  q leaves.", ""),
-                ]  # fmt: skip
+                    ("It is looked for four times a second.  q leaves.", ""),
+                ]
             case LinkState.SYNCING:
                 texts = _checklist(scene)
             case LinkState.LOST:
@@ -103,6 +100,6 @@ def _lost(scene: Scene) -> list[tuple[str, str]]:
          "critical"),
         (f"Open orders at last sight: {view.open_orders}. Positions: {', '.join(held) or 'none'}.",
          ""),
-        ("The venue cancels resting orders by itself once heartbeats stop; the keeper starts the "
-         "engine again when asked to.  r retry  8 log  q leave", ""),
+        ("The venue cancels resting orders by itself once heartbeats stop.", ""),
+        ("The keeper starts the engine again when asked to.  8 log  q leave", ""),
     ]  # fmt: skip

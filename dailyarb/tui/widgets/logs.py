@@ -53,8 +53,10 @@ class Audit(TablePane):
     """Every action of an operator and its command-line twin, newest first."""
 
     rate_hz: ClassVar[float] = 1.0
-    empty: ClassVar[str] = "No operator has done anything yet; each action appears here with the "\
+    empty: ClassVar[str] = (
+        "No operator has done anything yet; each action appears here with the "
         "command that does the same."
+    )
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("time", "TIME", 8, "<", 0),
         Column("who", "WHO", 10, "<", 1, word=True),

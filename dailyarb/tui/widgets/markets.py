@@ -178,8 +178,9 @@ class Alerts(LinePane):
             head = f"{mark} {f.clock(alert.wall_ns, scene.local_time)} "
             times = f" x{alert.count}" if alert.count > 1 else ""
             style = "critical" if alert.severity is Severity.CRITICAL else "warn"
-            for text in wrapped(head + alert.text + times, width, "  "):
-                rows.append(line(text, width, "old" if alert.acked else style))
+            style = "old" if alert.acked else style
+            texts = wrapped(head + alert.text + times, width, "  ")
+            rows += [line(text, width, style) for text in texts]
         return rows
 
 

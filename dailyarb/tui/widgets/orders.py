@@ -23,7 +23,9 @@ class Orders(TablePane):
     """Open orders first, then the recent ones."""
 
     rate_hz: ClassVar[float] = 10.0
-    empty: ClassVar[str] = "No order yet: the first one appears here when a signal passes all gates."
+    empty: ClassVar[str] = (
+        "No order yet: the first one appears here when a signal passes all gates."
+    )
     foot_rows: ClassVar[int] = 1
     open_only: ClassVar[bool] = False
     COLUMNS: ClassVar[tuple[Column, ...]] = (

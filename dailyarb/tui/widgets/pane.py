@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -19,6 +20,29 @@ if TYPE_CHECKING:
     from dailyarb.tui.scene import Scene
 
 
+class StyleBearer(Screen[None]):
+    """Is a screen that resolves the styles lines name, once for all its panes."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"da--{name}" for name in STYLES}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._line_styles: dict[str, Style] = {}
+
+    def line_style(self, name: str) -> Style:
+        """Returns a style by the name a line gives it."""
+        style = self._line_styles.get(name)
+        if style is None:
+            style = self.get_component_rich_style(f"da--{name}", partial=True)
+            self._line_styles[name] = style
+        return style
+
+    def notify_style_update(self) -> None:
+        """Forgets resolved styles when the theme changed."""
+        self._line_styles = {}
+        super().notify_style_update()
+
+
 class LinePane(Widget):
     """Draws itself as lines; a subclass only says which lines a scene makes.
 
@@ -26,16 +50,14 @@ class LinePane(Widget):
     differ are refreshed.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"da--{name}" for name in STYLES}
     rate_hz: ClassVar[float] = 4.0
     fades: ClassVar[bool] = True
     bordered: ClassVar[bool] = True
 
-    def __init__(self, *, id: str | None = None, classes: str = "", title: str = "") -> None:
+    def __init__(self, *, element: str | None = None, classes: str = "", title: str = "") -> None:
         frame = "pane " if self.bordered else ""
-        super().__init__(id=id, classes=f"{frame}{classes}".strip() or None)
+        super().__init__(id=element, classes=f"{frame}{classes}".strip() or None)
         self._lines: list[Line] = []
-        self._styles_by_name: dict[str, Style] = {}
         self._scene: Scene | None = None
         self._painted_ns = 0
         self.border_title = title
@@ -100,26 +122,19 @@ class LinePane(Widget):
             return Strip.blank(width, base)
         text, spans = self._lines[y]
         segments, at = [], 0
+        styles = self._named_style
         for start, end, name in spans:
             if start > at:
                 segments.append(Segment(text[at:start], base))
-            segments.append(Segment(text[start:end], self._style(name, base)))
+            segments.append(Segment(text[start:end], base + styles(name)))
             at = end
         if at < len(text):
             segments.append(Segment(text[at:], base))
         return Strip(segments, len(text)).adjust_cell_length(width, base)
 
-    def _style(self, name: str, base: Style) -> Style:
-        style = self._styles_by_name.get(name)
-        if style is None:
-            style = self.get_component_rich_style(f"da--{name}", partial=True)
-            self._styles_by_name[name] = style
-        return base + style
-
-    def notify_style_update(self) -> None:
-        """Forgets resolved styles when theme or classes changed."""
-        self._styles_by_name = {}
-        super().notify_style_update()
+    def _named_style(self, name: str) -> Style:
+        screen = self.screen
+        return screen.line_style(name) if isinstance(screen, StyleBearer) else Style.null()
 
     def on_resize(self, event: Resize) -> None:
         """Draws anew in the new size."""

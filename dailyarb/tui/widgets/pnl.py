@@ -105,7 +105,9 @@ class PnlSummary(LinePane):
         """Returns a row per strategy, with the hours beside or below."""
         view = scene.view
         if view is None or not view.pnl:
-            return [line("No result yet: a strategy appears here with its first fill.", width, "old")]
+            return [
+                line("No result yet: a strategy appears here with its first fill.", width, "old")
+            ]
         left_w = min(62, width)
         rows = [_short_head(left_w)] + [_short_row(row, left_w) for row in view.pnl]
         facts = _hour_facts(view)
@@ -114,7 +116,11 @@ class PnlSummary(LinePane):
             blank = Line(" " * left_w)
             rows += [blank] * (height - len(rows))
             return [
-                LineBuilder().add(row.text, "head" if at == 0 else "").add("  ").add(fact).build(width)
+                LineBuilder()
+                .add(row.text, "head" if at == 0 else "")
+                .add("  ")
+                .add(fact)
+                .build(width)
                 for at, (row, fact) in enumerate(zip(rows, facts, strict=False))
             ]
         chart = hour_table(view, width, max(1, height - len(rows) - 3))
@@ -122,7 +128,11 @@ class PnlSummary(LinePane):
 
 
 def _short_head(width: int) -> Line:
-    return line(f"{'STRATEGY':<14}{'DAY $':>10}{'FEES':>8}{'FILLS':>7}{'WIN%':>6}{'MO5s ¢':>8}", width, "head")
+    return line(
+        f"{'STRATEGY':<14}{'DAY $':>10}{'FEES':>8}{'FILLS':>7}{'WIN%':>6}{'MO5s ¢':>8}",
+        width,
+        "head",
+    )
 
 
 def _short_row(row: PnlRow, width: int) -> Line:
@@ -185,7 +195,9 @@ def hour_table(view: View, width: int, height: int) -> list[Line]:
     names = [row for row in view.hours if row.evidence is view.evidence]
     bars_h = max(1, height - 2 - (1 + len(names) if cell >= 4 else 0))
     rows = _bar_rows(totals, bars_h, (lead, cell), width)
-    head = "".join(f"{'▸' if hour == now and cell > 2 else ''}{hour:02d}".rjust(cell) for hour in range(24))
+    head = "".join(
+        f"{'▸' if hour == now and cell > 2 else ''}{hour:02d}".rjust(cell) for hour in range(24)
+    )
     rows.append(line(f"{'UTC':<{lead}}{head}", width, "head"))
     if cell >= 4:
         rows.append(_number_row("net $", totals, (lead, cell), width))
@@ -230,9 +242,7 @@ def _bar_rows(
     return rows
 
 
-def _number_row(
-    name: str, totals: list[int | None], grid: tuple[int, int], width: int
-) -> Line:
+def _number_row(name: str, totals: list[int | None], grid: tuple[int, int], width: int) -> Line:
     lead, cell = grid
     builder = LineBuilder().add(f.fit(f.clean(name), lead))
     for net in totals[:24]:

@@ -20,8 +20,9 @@ class Signals(TablePane):
     """The selected market's signals: number, limit, age, verdict."""
 
     rate_hz: ClassVar[float] = 4.0
-    empty: ClassVar[str] = "No signal of this market yet: strategies speak once it has a book and "\
-        "a reference."
+    empty: ClassVar[str] = (
+        "No signal of this market yet: strategies speak once it has a book and a reference."
+    )
     foot_rows: ClassVar[int] = 2
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("strategy", "ST", 2, "<", 2, word=True),
@@ -79,7 +80,8 @@ def decision_words(row: DecisionRow) -> str:
     if not row.acted and row.gate is not None:
         return f"{row.strategy.value} blocked by {row.gate.value}"
     what = [row.outcome.value if row.outcome else "", row.side.value if row.side else ""]
-    return f"{row.strategy.value} ACT {' '.join(what)} {f.cents(row.price_e4)}¢ x{f.shares(row.size_e6)}"
+    size = f"{f.cents(row.price_e4)}¢ x{f.shares(row.size_e6)}"
+    return f"{row.strategy.value} ACT {' '.join(what)} {size}"
 
 
 class Gates(TablePane):

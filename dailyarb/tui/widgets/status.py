@@ -1,4 +1,4 @@
-"""The two status rows, the WHY line, the key row: on screen always, in every view, at every size."""
+"""The two status rows, the WHY line, the key row: always on screen, at every size."""
 
 from __future__ import annotations
 
@@ -124,7 +124,8 @@ class StatusRows(LinePane):
         badge, style = MODE_BADGES[view.mode]
         badges = [Field((badge,), style), Field(rung_badge(view), RUNG_BADGES[view.rung][1])]
         badges += _flags(scene, view)
-        left = badges + [
+        left = [
+            *badges,
             Field((f"instance {view.instance}", view.instance), rank=4),
             Field((f"run {f.clean(view.run)[:8]}",), rank=8),
             Field((f.clean(view.source)[:32],), rank=7),
@@ -132,8 +133,9 @@ class StatusRows(LinePane):
             Field((f"up {f.age((scene.wall_ns - view.started_ns) / 1e6)}",), rank=9),
         ]
         right = [_feed_field(feed, scene.since_ms) for feed in view.feeds]
-        right += [_clock_field(view), Field((f.clock(scene.wall_ns, scene.local_time)
-                                             + ("" if scene.local_time else "Z"),), rank=1)]  # fmt: skip
+        zone = "" if scene.local_time else "Z"
+        time_of_day = f.clock(scene.wall_ns, scene.local_time) + zone
+        right += [_clock_field(view), Field((time_of_day,), rank=1)]
         drawn = laid_out(left, right, width)
         if not scene.old:
             return drawn
@@ -260,7 +262,7 @@ def why_words(scene: Scene) -> tuple[list[str], str]:
     if view is None:
         return [f"waiting for the board at {scene.place}"], "warn"
     if scene.state is LinkState.LOST:
-        return ["the engine is gone; last known state is shown", "r retry  l log  q leave"], "critical"
+        return ["the engine is gone; last known state is shown", "8 log  q leave"], "critical"
     if scene.state is LinkState.NO_FRAME:
         return ["no frame from the engine; values are old", "F9 is still sent"], "critical"
     if view.booting:
@@ -269,8 +271,9 @@ def why_words(scene: Scene) -> tuple[list[str], str]:
             return [f"trading not possible yet: waiting for {', '.join(waiting)}"], "warn"
     if view.rung is Rung.HALTED:
         cause = f.clean(view.rung_detail) or view.rung_cause.value
-        return [f"HALTED: {view.halt_note or cause}", cause, f"{_key(scene, 'risk.up', '+')} releases"], \
-            "critical"
+        note = f.clean(view.halt_note)
+        first = note if note.startswith("HALT") else f"HALTED: {note or cause}"
+        return [first, cause, f"{_key(scene, 'risk.up', '+')} releases"], "critical"
     return _gate_words(scene, view)
 
 

@@ -31,8 +31,8 @@ class TablePane(LinePane, can_focus=True):
     follows_selection: ClassVar[bool] = False  # its cursor is the selected market
     foot_rows: ClassVar[int] = 0
 
-    def __init__(self, *, id: str | None = None, classes: str = "", title: str = "") -> None:
-        super().__init__(id=id, classes=classes, title=title)
+    def __init__(self, *, element: str | None = None, classes: str = "", title: str = "") -> None:
+        super().__init__(element=element, classes=classes, title=title)
         self.cursor_key = ""
         self.needle = ""
         self.sort_key = ""
@@ -126,7 +126,7 @@ class TablePane(LinePane, can_focus=True):
         return self._records[0] if self._records else None
 
     def move(self, where: str) -> str:
-        """Moves the cursor: `down`, `up`, `top`, `bottom`, `page_down`, `page_up`; returns its key."""
+        """Moves the cursor (`down`, `top`, `page_up`, ...) and returns the key of its row."""
         if not self._records:
             return ""
         keys = [record.key for record in self._records]

@@ -13,7 +13,12 @@
 
 namespace dailyarb {
 
-enum Applied : int { APPLIED_LATE = 0, APPLIED_SAME = 1, APPLIED_CHANGED = 2, APPLIED_OFF_GRID = 3 };
+enum Applied : int {
+    APPLIED_LATE = 0,
+    APPLIED_SAME = 1,
+    APPLIED_CHANGED = 2,
+    APPLIED_OFF_GRID = 3,
+};
 
 struct LadderTop {
   int32_t bid_e4 = 0;

@@ -85,7 +85,7 @@ cdef class Ladder:
         return self.core.end_book()
 
     def top(self, int outcome):
-        """Returns bid_e4, bid_size_e6, ask_e4, ask_size_e6; an absent side is 0 or 10,000, size 0."""
+        """Returns bid_e4, bid_size_e6, ask_e4, ask_size_e6; an absent side is 0 or 10,000."""
         checked(outcome, 0)
         cdef LadderTop top = self.core.top_of(outcome)
         return top.bid_e4, top.bid_size_e6, top.ask_e4, top.ask_size_e6

@@ -19,56 +19,55 @@ _SELF, _FLOWS = "lifts by itself", "lifts by itself once content flows again; se
 _AUTO, _LATCHED, _ABOVE, _BELOW = False, True, False, True
 
 
-def _rule(
-    name: str, unit: str, effect: Rung, latched: bool, below: bool, what: str, remedy: str
-) -> BreakerRule:
-    return BreakerRule(name, unit, 0.0, effect, latched, below, what, remedy)
-
-
 # fmt: off
-RULES: tuple[BreakerRule, ...] = (
-    _rule("feed.pm", "ms", Rung.HALTED, _AUTO, _ABOVE,
-          "every Polymarket connection is down or silent", _FLOWS),
-    _rule("feed.binance", "ms", Rung.HALTED, _AUTO, _ABOVE,
-          "every Binance connection is down or silent", _FLOWS),
-    _rule("feed.settle", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
-          "the settling feed is down or silent", _FLOWS),
-    _rule("feed.user", "ms", Rung.HALTED, _AUTO, _ABOVE,
-          "our own fills cannot be heard", _FLOWS),
-    _rule("loss.day", "$", Rung.HALTED, _LATCHED, _BELOW,
-          "net result of the UTC day", "review, then `dailyarb ctl breaker reset loss.day`"),
-    _rule("loss.drawdown", "$", Rung.HALTED, _LATCHED, _ABOVE,
-          "fall of equity from its peak of this run", "review, then reset by hand"),
-    _rule("loss.streak", "n", Rung.HEDGE_ONLY, _LATCHED, _ABOVE,
-          "losing positions in a row", "review the signals, then reset by hand"),
-    _rule("naked", "$", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
-          "unmatched leg of a pair", "lifts when the pair is completed or unwound"),
-    _rule("fee.gap", "1e-5$", Rung.HEDGE_ONLY, _LATCHED, _ABOVE,
-          "charged fee differs from the market's schedule", "check the fee schedule, then reset"),
-    _rule("order.unknown", "n", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
-          "orders whose outcome is not proven", "lifts when the venue has answered for each"),
-    _rule("order.reject", "%", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
-          "share of refused orders of the last 50", "lifts when orders are accepted again"),
-    _rule("order.latency", "ms", Rung.REDUCED, _AUTO, _ABOVE,
-          "p99 of the answer time of orders", _SELF),
-    _rule("order.path", "n", Rung.HALTED, _AUTO, _ABOVE,
-          "order requests in a row without a readable answer", "lifts after a good answer"),
-    _rule("slippage", "¢", Rung.REDUCED, _AUTO, _ABOVE,
-          "mean slippage of the last 20 taker fills against the decision", _SELF),
-    _rule("clock", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
-          "wall clock against venue time", "check time synchronisation; lifts by itself"),
-    _rule("loop.lag", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
-          "lateness of the engine's loop", "free the machine; lifts by itself"),
-    _rule("journal", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
-          "age of the journal's last sync", "check the disk; lifts by itself"),
-    _rule("task", "n", Rung.HALTED, _LATCHED, _ABOVE,
-          "critical tasks that died", "read the log, restart the engine"),
-    _rule("venue.mode", "n", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
-          "the venue restarts or restricts orders", "lifts when the venue is normal again"),
-    _rule("auth", "n", Rung.HALTED, _LATCHED, _ABOVE,
-          "credentials or signature refused", "check keys and wallet type, then reset"),
+# name, unit, effect, latched, trips below, what, remedy
+_ROWS: tuple[tuple[str, str, Rung, bool, bool, str, str], ...] = (
+    ("feed.pm", "ms", Rung.HALTED, _AUTO, _ABOVE,
+     "every Polymarket connection is down or silent", _FLOWS),
+    ("feed.binance", "ms", Rung.HALTED, _AUTO, _ABOVE,
+     "every Binance connection is down or silent", _FLOWS),
+    ("feed.settle", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
+     "the settling feed is down or silent", _FLOWS),
+    ("feed.user", "ms", Rung.HALTED, _AUTO, _ABOVE,
+     "our own fills cannot be heard", _FLOWS),
+    ("loss.day", "$", Rung.HALTED, _LATCHED, _BELOW,
+     "net result of the UTC day", "review, then `dailyarb ctl breaker reset loss.day`"),
+    ("loss.drawdown", "$", Rung.HALTED, _LATCHED, _ABOVE,
+     "fall of equity from its peak of this run", "review, then reset by hand"),
+    ("loss.streak", "n", Rung.HEDGE_ONLY, _LATCHED, _ABOVE,
+     "losing positions in a row", "review the signals, then reset by hand"),
+    ("naked", "$", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
+     "unmatched leg of a pair", "lifts when the pair is completed or unwound"),
+    ("fee.gap", "1e-5$", Rung.HEDGE_ONLY, _LATCHED, _ABOVE,
+     "charged fee differs from the market's schedule", "check the fee schedule, then reset"),
+    ("order.unknown", "n", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
+     "orders whose outcome is not proven", "lifts when the venue has answered for each"),
+    ("order.reject", "%", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
+     "share of refused orders of the last 50", "lifts when orders are accepted again"),
+    ("order.latency", "ms", Rung.REDUCED, _AUTO, _ABOVE,
+     "p99 of the answer time of orders", _SELF),
+    ("order.path", "n", Rung.HALTED, _AUTO, _ABOVE,
+     "order requests in a row without a readable answer", "lifts after a good answer"),
+    ("slippage", "¢", Rung.REDUCED, _AUTO, _ABOVE,
+     "mean slippage of the last 20 taker fills against the decision", _SELF),
+    ("clock", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
+     "wall clock against venue time", "check time synchronisation; lifts by itself"),
+    ("loop.lag", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
+     "lateness of the engine's loop", "free the machine; lifts by itself"),
+    ("journal", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
+     "age of the journal's last sync", "check the disk; lifts by itself"),
+    ("task", "n", Rung.HALTED, _LATCHED, _ABOVE,
+     "critical tasks that died", "read the log, restart the engine"),
+    ("venue.mode", "n", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
+     "the venue restarts or restricts orders", "lifts when the venue is normal again"),
+    ("auth", "n", Rung.HALTED, _LATCHED, _ABOVE,
+     "credentials or signature refused", "check keys and wallet type, then reset"),
 )
 # fmt: on
+RULES: tuple[BreakerRule, ...] = tuple(
+    BreakerRule(name, unit, 0.0, effect, latched, below, what, remedy)
+    for name, unit, effect, latched, below, what, remedy in _ROWS
+)
 
 
 def limits(settings: Settings) -> dict[str, float]:

@@ -374,7 +374,8 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
     state.tallies.unread_answers = 0
     for fill in event.fills:
         on_fill(state, fill, now, out)
-    if not account.opened:
+    if not account.opened and not _settling(state):
+        # A balance may lag a match: it is the opening only once every match is proven.
         account.opened = True
         if not state.ledger.accounts.opening:
             opening = event.cash_e6 - state.ledger.accounts.cash
@@ -387,6 +388,10 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
         account.reconciled = True
         state.tell("MODE", f"reconciled: {account.detail}", now)
     account.since_s = max(account.since_s, now.wall_ns // SECOND - 300)
+
+
+def _settling(state: State) -> bool:
+    return any(state.ledger.provisional(m) for m in state.ledger.open_markets())
 
 
 def _orders_agree(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:
@@ -432,7 +437,7 @@ def _shares_agree(state: State, event: AccountReport, now: Instant, out: list[Co
 
 def _cash_agrees(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:
     account = state.account
-    busy = any(state.ledger.provisional(m) for m in state.ledger.open_markets())
+    busy = _settling(state)
     gap = event.cash_e6 - state.ledger.accounts.cash
     account.cash_gap_e6 = gap
     moved = any(

@@ -236,6 +236,8 @@ def open_intent(
     """Puts an intent through the gate and drafts its orders; returns the gate that stopped it."""
     if desk.state is not MarketState.TRADABLE and intent.kind is IntentKind.ENTRY:
         return Blocked(Gate.NOT_TRADABLE)
+    if now.wall_ns >= desk.spec.end_ns:
+        return Blocked(Gate.TIME_TO_CLOSE, (desk.spec.end_ns - now.wall_ns) / SECOND)
     verdict = state.gate.admit(intent, desk.spec, situation(state, desk, intent, now), now.mono_ns)
     if isinstance(verdict, Denied):
         return verdict.blocked

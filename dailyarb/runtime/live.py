@@ -20,13 +20,14 @@ from dailyarb._fast.histogram import LatencyHistogram
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.clock import Clock, Instant
 from dailyarb.core.domain.errors import InvariantBroken, JournalError
-from dailyarb.core.domain.events import Event, Signed, Tick
+from dailyarb.core.domain.events import Event, Signed, Tick, Woke
 from dailyarb.core.domain.records import Record
 from dailyarb.core.engine.engine import Engine
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.journal import JournalSink
 
 EXIT_JOURNAL, EXIT_BUG = 3, 70
+ASLEEP_NS = 1_000_000_000
 
 
 class OrderPort(Protocol):
@@ -129,6 +130,7 @@ class Shell:
         self._timer_ns = 0
         self._decided_ns = 0
         self._over = False
+        self._heard_ns = 0
         self._act: dict[type[cmd.Deed], Callable[[Any], None]] = {
             cmd.Journal: self._keep,
             cmd.Sign: self._sign,
@@ -175,7 +177,8 @@ class Shell:
                 # Any other error is our bug too: a half-handled fact must not leave us deaf.
                 fact = type(self._inbox[0]).__name__ if self._inbox else "flush"
                 self._stop(EXIT_BUG, f"{fact}: {sys.exception()!r}")
-        self.on_event.record(boot_ns() - began)
+        self._heard_ns = boot_ns()
+        self.on_event.record(self._heard_ns - began)
         self._arm()
 
     def broken(self, error: BaseException) -> None:

@@ -308,6 +308,12 @@ class LoopLag(Fact, frozen=True, gc=False):
     journal_mb: float = 0.0
 
 
+class Woke(Fact, frozen=True, gc=False):
+    """The process stood still: stopped, suspended, or starved for this long."""
+
+    gap_ms: int
+
+
 class StageLatency(msgspec.Struct, frozen=True, gc=False):
     """Is one row of the latency table, microseconds."""
 
@@ -403,6 +409,7 @@ Event = (
     | VenueMode
     | ClockOffset
     | LoopLag
+    | Woke
     | LatencyReport
     | OperatorCommand
     | ParametersChosen

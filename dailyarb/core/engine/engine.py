@@ -81,6 +81,7 @@ HANDLERS: dict[type[ev.Fact], Handler] = {
     ev.VenueMode: account.on_mode,
     ev.ClockOffset: _clock,
     ev.LoopLag: housekeeping.on_lag,
+    ev.Woke: housekeeping.on_woke,
     ev.LatencyReport: _latency,
     ev.OperatorCommand: operator.on_operator,
     ev.StopRequested: operator.on_stop,

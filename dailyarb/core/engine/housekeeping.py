@@ -15,6 +15,7 @@ from dailyarb.core.domain.events import (
     LoopLag,
     TaskDied,
     VenueModeKind,
+    Woke,
 )
 from dailyarb.core.domain.ids import FeedId, Severity
 from dailyarb.core.domain.intents import IntentKind
@@ -260,6 +261,18 @@ def trip(
     if change is not None:
         announce(state, change, now, out)
         apply_cap(state, now, out)
+
+
+def on_woke(state: State, event: Woke, now: Instant, out: list[Command]) -> None:
+    """Believes nothing for a while after the process stood still, before any decision (F74).
+
+    What queued up meanwhile is read late and looks as if it were new, the reference's quotes above
+    all: they carry no stamp of the venue's. The cap lifts once the loop has kept time again.
+    """
+    cause = f"the process stood still for {event.gap_ms / 1e3:.1f} s"
+    for desk in state.desks.values():
+        desk.book.refresh(now, state.settings.feeds.max_book_age_ms)
+    trip(state, "loop.lag", float(event.gap_ms), cause, now, out)
 
 
 def on_task_died(state: State, event: TaskDied, now: Instant, out: list[Command]) -> None:

@@ -230,7 +230,9 @@ class FillModel:
         for order in resting:
             own, other = (bids, asks) if order.is_bid else (asks, bids)
             self._shrink_queue(order, book, now_ns)
-            if other and order.beyond(other[0][0]) and not (own and order.guarded(own[0][0])):
+            if self._settings.queue is QueueMode.FRONT and own:
+                self._fill_front(order, own[0][0], book, now_ns)
+            if order.left_e6 and other and order.beyond(other[0][0]) and not (own and order.guarded(own[0][0])):
                 self._fill_through(order, book, now_ns)
 
     def on_trade(
@@ -294,7 +296,9 @@ class FillModel:
 
     def _rest(self, order: _Working, book: BookView, at_ns: int) -> None:
         order.phase = _Phase.RESTING
-        order.queue_e6 = self._shown(order, book)
+        order.queue_e6 = order.low_e6 = self._shown(order, book)
+        if self._settings.queue is QueueMode.FRONT:
+            order.queue_e6 = 0
         self._say(order, Word.MATCHED if order.matched_e6 else Word.RESTING, at_ns)
 
     def _match(self, order: _Working, at_ns: int) -> None:
@@ -371,6 +375,19 @@ class FillModel:
             if now_ns - order.low_since_ns >= self._settings.settle_ms * MS:
                 order.queue_e6 = min(order.queue_e6, order.low_e6)
                 order.low_since_ns = -1
+
+    def _fill_front(
+        self, order: _Working, own_best_e4: int, book: BookView, now_ns: int
+    ) -> None:
+        """Applies QueueMode.FRONT: what left our level while it was the best filled us first."""
+        shown_e6 = self._shown(order, book)
+        gone_e6, order.low_e6 = order.low_e6 - shown_e6, shown_e6
+        # A better price of somebody else would have been taken before ours.
+        better = own_best_e4 > order.price_e4 if order.is_bid else own_best_e4 < order.price_e4
+        part_e6 = min(order.left_e6, gone_e6)
+        if part_e6 > 0 and not better:
+            self._fill(order, order.price_e4, part_e6, True, now_ns)
+            self._end_if_full(order, Word.FILLED, now_ns)
 
     def _shown(self, order: _Working, book: BookView) -> int:
         """Returns what the book shows at an order's own level."""

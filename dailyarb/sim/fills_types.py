@@ -40,10 +40,13 @@ class QueueMode(Enum):
 
     PRINTS: prints only, so cancels ahead never help: the careful choice.
     SHOWN: also the level itself, once it showed less than our queue for settle_ms.
+    FRONT: nobody is ahead, and whatever leaves our level while it is the best was traded with us:
+    more than can be true, so an upper bound, also where no prints were recorded.
     """
 
     PRINTS = "prints"
     SHOWN = "shown"
+    FRONT = "front"
 
 
 class LatencyLaw(msgspec.Struct, frozen=True):

@@ -495,3 +495,43 @@ def test_the_same_seed_gives_the_same_news() -> None:
         return desk.advance(1_000 * MS)
 
     assert run() == run()
+
+
+class TestFront:
+    """In front of the queue: the upper bound for resting orders."""
+
+    SETTING = FillSettings(latency=LatencyLaw(0.0, 0.0), hold_ms=0, queue=QueueMode.FRONT)
+
+    def resting(self, market: DictBook, price_e4: int = 4_900) -> FillModel:
+        desk = model(market, self.SETTING)
+        desk.submit(order(price_e4=price_e4, tif=TIF.GTC, post_only=True), 0)
+        desk.advance(0)
+        return desk
+
+    def test_what_leaves_the_best_level_fills_us_first(self) -> None:
+        market = book()
+        desk = self.resting(market)
+        market.set(0, 4_900, 94)
+        desk.on_book("m", 1)
+        assert [(f.size_e6, f.price_e4, f.maker) for f in fills(desk.advance(1))] == [
+            (6 * SHARE, 4_900, True)
+        ]
+        market.set(0, 4_900, 50)
+        desk.on_book("m", 2)
+        assert [f.size_e6 for f in fills(desk.advance(2))] == [4 * SHARE]
+
+    def test_a_level_that_grows_or_stands_behind_another_fills_nobody(self) -> None:
+        market = book()
+        desk = self.resting(market, price_e4=4_800)
+        market.set(0, 4_800, 150)  # somebody behind the best bid cancelled
+        desk.on_book("m", 1)
+        market.set(0, 4_800, 300)
+        desk.on_book("m", 2)
+        assert fills(desk.advance(2)) == []
+
+    def test_a_level_that_vanishes_was_traded(self) -> None:
+        market = book()
+        desk = self.resting(market)
+        market.set(0, 4_900, 0)
+        desk.on_book("m", 1)
+        assert sum(f.size_e6 for f in fills(desk.advance(1))) == 10 * SHARE

@@ -2,8 +2,8 @@
 
 | columns | one row is | what the source cannot say |
 | --- | --- | --- |
-| `bid1 .. asz5`, `recv_ms` | five levels a side of one token | which token; prints; the reference |
-| `up_mid`, `binance_micro`, `strike` | an Up mid, or a Binance microprice | the touch around the mid |
+| `bid1 .. asz5`, `recv_ms` | five levels a side of one token | which token, prints, reference |
+| `up_mid`, `binance_micro`, `strike` | an Up mid or Binance's microprice | the touch around the mid |
 
 Nothing else is made up: where a touch is, it is one tick or one half tick around the mid, with the
 median sizes of the depth recordings (FINDINGS.md, 2), and the script says so.
@@ -111,7 +111,7 @@ def _spec(slug: str, tick_e4: int, settlement: Settlement, strike_digits: str = 
     return MarketSpec(
         market_id="0x" + hashlib.sha256(slug.encode()).hexdigest(),
         slug=slug,
-        asset=slug.split("-")[0],
+        asset=slug.partition("-")[0],
         window=Window(_LABELS[end - start]),
         start_ns=start * SECOND,
         end_ns=end * SECOND,

@@ -11,11 +11,25 @@ from pathlib import Path
 
 import msgspec
 
-from dailyarb.runtime.replay import Script, read_script
+from dailyarb.core.domain.records import Record
+from dailyarb.core.domain.settings import Settings
+from dailyarb.runtime.replay import Outcomes, Outlay, Rehearsal, Script, read_script
 from dailyarb.runtime.replay_rules import TODAY, charged, rules_at
-from dailyarb.runtime.replay_tables import DOUBT_NO_PRINTS, table_script, table_windows
+from dailyarb.runtime.replay_tables import (
+    DOUBT_NO_PRINTS,
+    DOUBT_TOUCH,
+    table_script,
+    table_windows,
+)
+from dailyarb.sim.fills_types import FillSettings, LatencyLaw, QueueMode
 from dailyarb.sim.recordings import RecordingError, Source, open_path
-from dailyarb.sim.replay_markets import DOUBT_TOKEN
+from dailyarb.sim.replay_markets import DOUBT_DAYS, DOUBT_NO_REFERENCE, DOUBT_TOKEN
+
+# Strategies that need no reference: what is unknown about it does not touch them.
+BOOK_ONLY = frozenset({"S2"})
+_SPOILS_REFERENCE = frozenset({DOUBT_TOKEN, DOUBT_DAYS, DOUBT_NO_REFERENCE})
+_SPOILS_RESTING = frozenset({DOUBT_TOUCH})
+_JITTER_SHARE = 0.25
 
 
 class World(msgspec.Struct, frozen=True):
@@ -76,3 +90,63 @@ def script_of(world: World, *, today: bool = False) -> Script:
     if DOUBT_TOKEN in doubts and DOUBT_NO_PRINTS not in doubts:
         doubts = (*doubts, DOUBT_NO_PRINTS)
     return script._replace(specs=specs, meaningless=doubts)
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """Is what one play assumes about the way to the venue and the queue there.
+
+    latency_ms is one way, plus an exponential quarter of it. adverse: we stand behind all that is
+    shown, and only prints and trade-through fill us; else in front of it, and all that leaves fills
+    us first. The truth lies between the two.
+    """
+
+    latency_ms: float = 20.0
+    adverse: bool = True
+    seed: int = 1
+    today: bool = False
+    strategies: tuple[str, ...] = ()
+
+    @property
+    def queue(self) -> str:
+        """Returns the queue's word."""
+        return "adverse" if self.adverse else "optimistic"
+
+
+class Performed(msgspec.Struct, frozen=True):
+    """Is what one world came to: the engine's records with their wall times, and the counts."""
+
+    name: str
+    rows: list[tuple[int, Record]]
+    outcomes: Outcomes
+
+    @property
+    def gates(self) -> dict[str, int]:
+        """Returns how often each gate stopped an evaluation."""
+        found = self.outcomes.summary.get("gates")
+        return dict(found) if isinstance(found, dict) else {}
+
+
+def perform(world: World, settings: Settings, variant: Variant) -> Performed:
+    """Plays one world from its first frame to the last payout.
+
+    Raises:
+        RecordingError: a recording cannot be read.
+    """
+    script = script_of(world, today=variant.today)
+    hold_ms = script.specs[0].taker_hold_ms
+    base_ms = variant.latency_ms
+    law = LatencyLaw(base_ms, base_ms * _JITTER_SHARE, base_ms * 5.0)
+    queue = QueueMode.PRINTS if variant.adverse else QueueMode.FRONT
+    fills = FillSettings(latency=law, hold_ms=hold_ms, queue=queue)
+    outlay = Outlay(seed=variant.seed, fills=fills, strategies=variant.strategies)
+    rows: list[tuple[int, Record]] = []
+    rehearsal = Rehearsal(
+        settings, script, outlay, lambda record, wall_ns: rows.append((wall_ns, record))
+    )
+    return Performed(world.name, rows, rehearsal.run())
+
+
+def spoilt(strategy: str, doubts: tuple[str, ...]) -> str:
+    """Returns why what a strategy did on a recording means nothing, or ""."""
+    spoils = _SPOILS_RESTING if strategy in BOOK_ONLY else _SPOILS_REFERENCE
+    return "; ".join(doubt for doubt in doubts if doubt in spoils)

@@ -179,7 +179,7 @@ class DryVenue:
     def heard(self, event: Event) -> None:
         """Takes what the engine is about to be told: listings and resolutions."""
         if isinstance(event, MarketListed):
-            self.list_market(event.spec)
+            self._list(event.spec)
         elif isinstance(event, Resolved):
             self.money.settle(event.market_id, event.up_price_e4)
             self.specs.pop(event.market_id, None)
@@ -187,8 +187,7 @@ class DryVenue:
     def laid(self, market_id: str) -> None:
         """Takes note that a market's book changed: nothing here depends on it."""
 
-    def list_market(self, spec: MarketSpec) -> None:
-        """Knows a market from now on."""
+    def _list(self, spec: MarketSpec) -> None:
         self.specs[spec.market_id] = spec
 
     # inside

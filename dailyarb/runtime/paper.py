@@ -113,9 +113,8 @@ class PaperVenue(DryVenue):
         self._desk.model.on_book(market_id, boot_ns())
         self._soon()
 
-    def list_market(self, spec: MarketSpec) -> None:
-        """Opens a market for orders."""
-        super().list_market(spec)
+    def _list(self, spec: MarketSpec) -> None:
+        super()._list(spec)
         self._desk.list_market(spec)
 
     def _book(self, market_id: str) -> BookView | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dailyarb.config import Loaded
 from dailyarb.core.domain.errors import DailyarbError
-from dailyarb.core.domain.settings import Settings, VenueKind
+from dailyarb.core.domain.settings import Settings
 from dailyarb.runtime.cores import allowed, engine_core, pin_to, stay_off
 from dailyarb.runtime.engine_run import RUN_ID_BYTES, EngineRun
 from dailyarb.runtime.keeper import URLS_ENV, keeper_argv
@@ -102,13 +102,22 @@ def run_headless(loaded: Loaded, options: RunOptions) -> int:
     Raises:
         DailyarbError: it cannot start; the caller turns each kind into its exit code.
     """
+    _hold_standard()
     with Life(loaded, options, stream=True) as life:
         own_core(life)
         code = loop(lambda: _live(life))
         life.log.flush()
-        if options.duration_s is not None or loaded.settings.venues.kind is VenueKind.REPLAY:
-            say_last(life.summary())
+        say_last(life.summary())
     return code
+
+
+def _hold_standard() -> None:
+    """Puts the null device where a standard stream is closed: no file of ours may land there."""
+    for handle in (0, 1, 2):
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 async def _live(life: EngineRun) -> int:

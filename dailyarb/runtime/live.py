@@ -162,6 +162,9 @@ class Shell:
         if len(self._inbox) > 1 or self._over:
             return  # an answer given inside the run waits its turn, never nests
         began, whole = boot_ns(), False
+        if self._heard_ns and began - self._heard_ns > ASLEEP_NS:
+            # Ticks come ten times a second: we were stopped, and what queued up is old.
+            self._inbox.appendleft(Woke((began - self._heard_ns) // 1_000_000))
         try:
             while self._inbox and not self._over:
                 self._run(self.engine.on_event(self._inbox[0], self._clock.now()))

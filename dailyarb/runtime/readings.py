@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
-from collections.abc import Callable
+import select
 from typing import Any
 
 import msgspec
@@ -19,6 +18,9 @@ from dailyarb.runtime.journal import Journal
 from dailyarb.runtime.live import Shell
 from dailyarb.runtime.ports import OrderLine
 from dailyarb.runtime.streams import ListenerFeed
+
+STDOUT = 1
+PATIENCE_S = 1.0
 
 
 class Readings:
@@ -80,8 +82,13 @@ def run_totals(engine: Engine, spot: SpotRouter, now: Instant) -> dict[str, Any]
     return found
 
 
-def say_last(found: dict[str, Any], handle: Callable[[], int] = sys.stdout.fileno) -> None:
-    """Writes a summary as the last line of standard output; a reader that left misses it."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        os.write(handle(), msgspec.json.encode(found) + b"\n")
+def say_last(found: dict[str, Any]) -> None:
+    """Writes a summary as the last line of standard output.
+
+    A reader that left misses it, and one that does not read does not keep the process alive.
+    """
+    line = msgspec.json.encode(found) + b"\n"
+    with contextlib.suppress(OSError):
+        while line and select.select([], [STDOUT], [], PATIENCE_S)[1]:
+            # A pipe that is ready takes this much without waiting.
+            line = line[os.write(STDOUT, line[: select.PIPE_BUF]) :]

@@ -210,6 +210,7 @@ class Rig:
             stamp = self.clock.now().wall_ns // SECOND
             self.settle(100_000.5, stamp)
             self.clock.advance(SECOND)
+            self.feed(Tick())
         self.advance(0.2)
         return self
 

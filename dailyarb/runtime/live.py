@@ -25,6 +25,7 @@ from dailyarb.core.domain.records import Record
 from dailyarb.core.engine.engine import Engine
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.journal import JournalSink
+from dailyarb.runtime.narrate import narrate
 
 EXIT_JOURNAL, EXIT_BUG = 3, 70
 ASLEEP_NS = 1_000_000_000
@@ -126,6 +127,7 @@ class Shell:
         self._ended = ended
         self._inbox: deque[Event] = deque()
         self._pending: list[Record] = []
+        self._untold: list[Record] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._decided_ns = 0
@@ -154,6 +156,7 @@ class Shell:
         """Writes the run's first record and asks the first questions."""
         self._run(self.engine.start(self._clock.now()))
         self._flush()
+        self._tell()
         self._arm()
 
     def feed(self, event: Event) -> None:
@@ -170,6 +173,7 @@ class Shell:
                 self._run(self.engine.on_event(self._inbox[0], self._clock.now()))
                 self._inbox.popleft()
             self._flush()
+            self._tell()
             whole = True
         except JournalError as error:
             self._stop(EXIT_JOURNAL, f"journal: {error}")
@@ -205,6 +209,16 @@ class Shell:
         if self._pending:
             records, self._pending = self._pending, []
             self._journal.append(records, self._clock.now())
+            self._untold += records
+
+    def _tell(self) -> None:
+        """Writes the log lines of what was journalled, after all that it led to."""
+        if self._untold:
+            records, self._untold = self._untold, []
+            for record in records:
+                line = narrate(record)
+                if line is not None:
+                    self.ports.voice.note(line.level, line.evt, line.fields)
 
     def _wire(self, send: Callable[[Any], None], command: cmd.Deed) -> None:
         self._flush()

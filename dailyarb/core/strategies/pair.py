@@ -50,9 +50,10 @@ class PairBelowDollar:
             return self._tend(scene)
         if scene.since_trade_ns is not None and scene.since_trade_ns < self._s.cooldown_ms * MS:
             return Blocked(Gate.COOLDOWN, ms(scene.since_trade_ns), self._s.cooldown_ms)
-        if scene.held.get(Outcome.UP, 0) != scene.held.get(Outcome.DOWN, 0):
-            excess = abs(scene.held.get(Outcome.UP, 0) - scene.held.get(Outcome.DOWN, 0))
-            return Blocked(Gate.POSITION_HELD, excess / 1e6, 0)
+        excess = abs(scene.held.get(Outcome.UP, 0) - scene.held.get(Outcome.DOWN, 0))
+        dust = scene.spec.grid.min_size_e6  # less than this cannot be traded away
+        if excess >= dust:
+            return Blocked(Gate.POSITION_HELD, excess / 1e6, dust / 1e6)
         taken = self._take(scene)
         if isinstance(taken, list) or not self._s.resting:
             return taken

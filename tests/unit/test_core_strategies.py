@@ -231,7 +231,7 @@ def test_s2_takes_both_asks_only_below_a_dollar_after_fees() -> None:
     ("changes", "expected"),
     [
         ({"since_trade_ns": 1_999 * MS}, Gate.COOLDOWN),
-        ({"held": {Outcome.UP: SHARE}}, Gate.POSITION_HELD),
+        ({"held": {Outcome.UP: 5 * SHARE}}, Gate.POSITION_HELD),
         ({"working": [quote(Outcome.UP, 4_900)]}, Gate.ORDER_WORKING),
         (
             {"working": [quote(o, p) for o, p in ((Outcome.UP, 4_800), (Outcome.DOWN, 5_000))]},

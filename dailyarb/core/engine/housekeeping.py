@@ -351,7 +351,7 @@ def _equity_now(state: State) -> int:
 
 def _equity(state: State, now: Instant) -> None:
     minute = now.wall_ns // (60 * SECOND)
-    if minute != state.equity_minute:
+    if state.account.opened and minute != state.equity_minute:
         state.equity_minute = minute
         state.equity.append(_equity_now(state))
 

@@ -279,7 +279,7 @@ class Pairs:
             pair.market_id,
             best.kind,
             (best.leg,),
-            edge_e4=-round(best.loss_e6 * 10_000 / best.leg.size_e6),
+            edge_e4=round(best.result_e6 * 10_000 / best.leg.size_e6),
             pair_id=pair.pair_id,
             note=f"excess {abs(pair.excess_e6) / 1e6:g} {_long(pair).value}",
         )

@@ -313,6 +313,61 @@ def _tools(sub: Sub) -> None:
     )
 
 
+def _evidence(sub: Sub) -> None:
+    """Adds the verbs that say what is true: backtest."""
+    verb = _verb(
+        sub,
+        "backtest",
+        "recordings through the same engine: signals, fills, money, and how sure one may be",
+        "dailyarb backtest recordings/ --strategy S2\n"
+        "dailyarb backtest a.jsonl.zst --set S2.max_pair_cost_cents=96,97 --report out.html",
+        "backtest:backtest",
+    )
+    _config(verb)
+    add = verb.add_argument
+    add("paths", nargs="+", metavar="PATH", help="file, folder, or several joined with +")
+    add("--strategy", type=names, default=(), metavar="S1,S5", help="only these, switched on")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting; several values with commas make a grid",
+    )
+    add(
+        "--latency",
+        type=names,
+        default=("20", "100", "300"),
+        metavar="MS",
+        help="one way to the venue, default 20,100,300; the first heads the report",
+    )
+    add(
+        "--queue",
+        type=names,
+        default=("adverse", "optimistic"),
+        metavar="WHERE",
+        help="of resting orders, default adverse,optimistic",
+    )
+    add(
+        "--rules",
+        choices=("recorded", "today"),
+        default="recorded",
+        help="fee and hold of the recording's date, or today's",
+    )
+    add("--seed", type=int, default=1, metavar="N", help="of latencies and redrawn blocks")
+    add("--jobs", type=int, default=0, metavar="N", help="processes, default one a free core")
+    add("--detail", action="store_true", help="also every cut of the result, as text")
+    add("--report", type=Path, metavar="FILE", help="one HTML page that needs no network")
+    _json(verb)
+
+
+def _config(verb: argparse.ArgumentParser) -> None:
+    """Adds the file a verb reads."""
+    verb.add_argument(
+        "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="configuration"
+    )
+
+
 def _files(sub: Sub) -> None:
     """Adds the verbs about files: configuration, themes, keys, places."""
     config = _group(sub, "config", "check, show or describe the configuration")
@@ -395,5 +450,6 @@ def build() -> argparse.ArgumentParser:
     _records(sub)
     _ctl(sub)
     _tools(sub)
+    _evidence(sub)
     _files(sub)
     return parser

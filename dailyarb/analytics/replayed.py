@@ -1,0 +1,119 @@
+"""The report of a backtest: the answer first, then the grid, then where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dailyarb.analytics.backtest import Cell, Outcome, Trial
+from dailyarb.analytics.paper import Grid, Heading, Part, Words
+from dailyarb.analytics.scores import Score
+from dailyarb.analytics.tables import (
+    NONE,
+    between,
+    cents,
+    detail,
+    head,
+    percent,
+    risk_table,
+    small_print,
+    title_of,
+    usd,
+)
+from dailyarb.core.domain.ids import GATE_FACTS, Gate
+
+GATES_SHOWN = 12
+
+
+def report(outcome: Outcome, *, details: bool = True) -> list[Part]:
+    """Returns the parts of a backtest's report."""
+    first = outcome.cells[0]
+    parts: list[Part] = [Heading("Backtest", 1), basis(outcome, first)]
+    parts += head(first.scores)
+    if outcome.doubts:
+        parts.append(Words("What the recordings cannot say: " + "; ".join(outcome.doubts) + "."))
+    parts += [sensitivity(outcome.cells), risk_table(first.scores)]
+    if outcome.trials:
+        parts += trials(outcome.trials)
+    parts.append(gates(outcome))
+    if details:
+        for item in first.scores:
+            if item.signals or item.fills:
+                parts += [Heading(title_of(item.strategy)), *detail(item)]
+    return [*parts, small_print()]
+
+
+def basis(outcome: Outcome, first: Cell) -> Words:
+    """Returns what the numbers rest on."""
+    faults = sum(outcome.faults.values())
+    return Words(
+        f"Evidence {outcome.evidence}: {outcome.worlds} worlds, {outcome.frames:,} frames, "
+        f"{outcome.seconds / 3600:,.1f} h of recordings, {faults} frames at fault. Head table: "
+        f"{first.choice}, {first.variant.latency_ms:g} ms to the venue one way, "
+        f"{first.variant.queue} queue, "
+        f"{'the rules of today' if first.variant.today else 'the rules of the recording'}."
+    )
+
+
+def sensitivity(cells: Sequence[Cell]) -> Grid:
+    """Returns every strategy at every latency and queue."""
+    rows = []
+    for cell in cells:
+        for item in cell.scores:
+            if not item.signals:
+                continue
+            rows.append(
+                (
+                    f"{item.strategy} {cell.variant.latency_ms:g} ms {cell.variant.queue}",
+                    *([cell.choice] if _several(cells) else []),
+                    str(item.signals), str(item.fills), percent(item.fill_rate),
+                    usd(item.net_usd), cents(item.net_cents_share),
+                    "meaningless" if item.meaningless else between(item.interval_cents_share),
+                    cents(item.markout_5s_cents), percent(item.completion),
+                )
+            )  # fmt: skip
+    columns = ("strategy, one way, queue", *(["parameters"] if _several(cells) else []), "signals",
+               "fills", "fill rate", "net USD", "net c/share", "95 % c/share", "markout 5 s c",
+               "pairs done")  # fmt: skip
+    return Grid("Sensitivity to latency and queue", columns, tuple(rows))
+
+
+def _several(cells: Sequence[Cell]) -> bool:
+    return len({cell.choice for cell in cells}) > 1
+
+
+def trials(items: Sequence[Trial]) -> Iterator[Part]:
+    """Gives the choices: by the earlier half of the worlds, shown on the later half."""
+    yield Grid(
+        "Parameters: chosen on the first half, shown on the second",
+        ("parameters", "chosen", "net USD first", "c/share", "net USD second", "c/share",
+         "95 % c/share second"),
+        tuple(
+            (
+                trial.choice,
+                "<-" if trial.chosen else "",
+                *_half(trial.first),
+                *_half(trial.second),
+                between(trial.second.interval_cents_share) if trial.second else NONE,
+            )
+            for trial in items
+        ),
+    )  # fmt: skip
+    chosen = next((trial for trial in items if trial.chosen), None)
+    if chosen is not None and chosen.deflated is not None:
+        yield Words(
+            f"Of {len(items)} trials; the probability that the best is more than the luck of that "
+            f"many (deflated Sharpe) is {chosen.deflated:.0%} on the half it was chosen on."
+        )
+
+
+def _half(item: Score | None) -> tuple[str, str]:
+    return (usd(item.net_usd), cents(item.net_cents_share)) if item else (NONE, NONE)
+
+
+def gates(outcome: Outcome) -> Grid:
+    """Returns what stopped evaluations, most frequent first."""
+    rows = tuple(
+        (name, f"{count:,}", GATE_FACTS[Gate(name)][0])
+        for name, count in list(outcome.gates.items())[:GATES_SHOWN]
+    )
+    return Grid("Gates that stopped evaluations", ("gate", "count", "meaning"), rows)

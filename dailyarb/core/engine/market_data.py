@@ -31,6 +31,8 @@ from dailyarb.core.engine.state import Asset, Desk, State
 from dailyarb.core.engine.trading import cancel, evaluate
 
 WITNESS_EVERY_NS = 5 * SECOND
+RESYNC_NS, RESYNC_MAX_NS = SECOND, 30 * SECOND  # between two snapshots asked for; doubled
+TICK_TRUSTED_NS = 60 * SECOND  # how long an event's tick stands against metadata
 FORGET_AFTER_NS = 120 * SECOND
 
 
@@ -71,9 +73,18 @@ def on_desynced(state: State, event: BookDesynced, now: Instant, out: list[Comma
         return
     desk.book.desync(event.reason)
     state.tell("BRK", f"{desk.spec.label} book GAP: {event.reason}", now, Severity.WARNING)
-    out.append(Resync(event.market_id, event.reason))
+    _resync(desk, event.reason, now, out)
     quotes = [o for o in state.orders.live(event.market_id) if o.post_only and not o.cancel_ns]
     cancel(quotes, "book desynced", now, out)
+
+
+def _resync(desk: Desk, reason: str, now: Instant, out: list[Command]) -> None:
+    """Asks for a snapshot, at a pace: one that does not help must not become a storm (I13)."""
+    if desk.resync_ns and now.mono_ns - desk.resync_ns < desk.resync_wait_ns:
+        return
+    wait = min(RESYNC_MAX_NS, 2 * desk.resync_wait_ns)
+    desk.resync_ns, desk.resync_wait_ns = now.mono_ns, max(RESYNC_NS, wait)
+    out.append(Resync(desk.spec.market_id, reason))
 
 
 def on_witness(state: State, event: BookWitness, now: Instant, out: list[Command]) -> None:
@@ -163,11 +174,15 @@ def on_listed(state: State, event: MarketListed, now: Instant, out: list[Command
 
 
 def _update(state: State, desk: Desk, spec: MarketSpec, now: Instant, out: list[Command]) -> None:
-    if desk.tick_e4:
-        # Metadata is older than the event that changed the tick (F13).
+    if desk.tick_e4 and now.mono_ns - desk.tick_ns < TICK_TRUSTED_NS:
+        # Metadata may be older than the event that changed the tick (F13).
         spec = with_tick(spec, desk.tick_e4)
     if spec == desk.spec:
         return
+    if spec.grid.tick_e4 != desk.spec.grid.tick_e4:
+        # The event was missed: the book stood on the old grid.
+        desk.book.ladder.set_tick(spec.grid.tick_e4)
+        on_desynced(state, BookDesynced(spec.market_id, "tick changed"), now, out)
     desk.spec = desk.book.spec = spec
     if desk.state is MarketState.SEEN and not spec.refusal:
         move_market(desk, MarketState.LISTED)
@@ -190,7 +205,7 @@ def on_tick_size(state: State, event: TickSizeChanged, now: Instant, out: list[C
     desk = state.desks.get(event.market_id)
     if desk is None or event.stamp_ms < desk.tick_stamp_ms:
         return
-    desk.tick_e4, desk.tick_stamp_ms = event.tick_e4, event.stamp_ms
+    desk.tick_e4, desk.tick_stamp_ms, desk.tick_ns = event.tick_e4, event.stamp_ms, now.mono_ns
     if desk.spec.grid.tick_e4 == event.tick_e4:
         return
     desk.spec = with_tick(desk.spec, event.tick_e4)
@@ -286,6 +301,10 @@ def roll(state: State, now: Instant, out: list[Command]) -> None:
             move_market(desk, MarketState.CLOSING)
         if desk.book.state is BookState.STALE and left > 0:
             _witness(desk, now, out)
+        if desk.book.state is BookState.DESYNCED and left > 0:
+            _resync(desk, desk.book.reason, now, out)
+        elif desk.book.state is BookState.SYNCED and now.mono_ns - desk.resync_ns > RESYNC_NS:
+            desk.resync_wait_ns = 0
         if left < -FORGET_AFTER_NS and _done(state, desk):
             del state.desks[desk.spec.market_id]
             state.books.remove(desk.spec.market_id)

@@ -66,9 +66,12 @@ class Desk:
         self.last_trade_ns: dict[StrategyId, int] = {}
         self.prints = 0
         self.witness_ns = 0
+        self.resync_ns = 0
+        self.resync_wait_ns = 0  # least time to the next snapshot asked for; 0 once in sync
         self.resolved_e4: int | None = None
         self.tick_e4 = 0  # by an event of the venue, 0 while only metadata has said
         self.tick_stamp_ms = 0
+        self.tick_ns = 0
 
 
 class Asset:
@@ -128,14 +131,21 @@ class Tallies:
     # that stops trading could never lift.
     outcomes: deque[tuple[int, bool]] = field(default_factory=lambda: deque(maxlen=50))
     slips_e4: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=20))
+    # (mono_ns, ms) from the last byte of a submit to its answer.
+    answers_ms: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=100))
     unread_answers: int = 0
     fee_gap_e5: int = 0  # worst difference of a charged fee since the last reset
 
     def forget(self, before_ns: int) -> None:
-        """Drops outcomes and slippages from before this moment."""
-        for rows in (self.outcomes, self.slips_e4):
+        """Drops outcomes, slippages and answers from before this moment."""
+        for rows in (self.outcomes, self.slips_e4, self.answers_ms):
             while rows and rows[0][0] < before_ns:
                 rows.popleft()
+
+    def answer_p99_ms(self) -> float:
+        """Returns the 99th percentile of the answers remembered, 0 without any."""
+        found = sorted(ms for _, ms in self.answers_ms)
+        return found[(len(found) - 1) * 99 // 100] if found else 0.0
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from dailyarb.core.domain.events import (
     ReferenceMoved,
     Resolved,
     SettlementPrice,
+    Signed,
     TickSizeChanged,
     TopChanged,
     Traded,
@@ -157,14 +158,37 @@ def test_a_new_tick_cancels_what_is_off_it_and_outlives_old_metadata(quotes: Rig
     assert len(quotes.all(cmd.Cancel)) == 1
 
 
+def test_a_tick_change_that_was_missed_makes_the_book_start_again(quotes: Rig) -> None:
+    out = quotes.feed(MarketListed(replace(quotes.market, grid=Grid(tick_e4=10))))
+    assert [c.reason for c in out if isinstance(c, cmd.Resync)] == ["tick changed"]
+    assert desk(quotes).book.state is BookState.DESYNCED
+    quotes.clock.advance(50 * 10**6)
+    quotes.book(*WIDE)
+    assert desk(quotes).book.state is BookState.SYNCED
+    assert desk(quotes).spec.grid.tick_e4 == 10
+
+
+def test_snapshots_that_do_not_help_are_asked_for_at_a_pace(quotes: Rig) -> None:
+    for _ in range(5):
+        quotes.feed(BookDesynced("0xm", "crossed"))
+    assert len(quotes.all(cmd.Resync)) == 1
+    quotes.advance(20)
+    assert 3 <= len(quotes.all(cmd.Resync)) <= 7, "again and again, at growing distances (I13)"
+    quotes.book(*WIDE)
+    quotes.advance(61)
+    quotes.book(*WIDE)
+    quotes.advance(0.2)
+    before = len(quotes.all(cmd.Resync))
+    quotes.feed(BookDesynced("0xm", "crossed"))
+    assert len(quotes.all(cmd.Resync)) == before + 1, "what helped once is asked for at once"
+
+
 def test_an_order_signed_on_an_old_tick_never_leaves() -> None:
     rig = Rig(settings(S2_ONLY)).ready()
     rig.sign = False
     rig.book(*WIDE)
     drafts = [c.draft for c in rig.all(cmd.Sign)]
     rig.feed(TickSizeChanged("0xm", 500, 1))
-    from dailyarb.core.domain.events import Signed
-
     for draft in drafts:
         rig.feed(Signed(draft.draft_id, f"0x{draft.draft_id}", b"{}"))
     assert not rig.submits

@@ -323,10 +323,8 @@ def _last_gate(state: State, batch: list[Order]) -> str:
 
 
 def _queue_ahead(state: State, order: Order) -> int:
-    desk = state.desks.get(order.market_id)
-    if desk is None:
-        return -1
-    for price, size in desk.book.levels(order.outcome, order.side, 50):
+    book = state.desks[order.market_id].book
+    for price, size in book.levels(order.outcome, order.side, 50):
         if price == order.price_e4:
             return size
     return 0

@@ -105,9 +105,7 @@ class StaleOdds:
 
     def _edge(self, scene: Scene, outcome: Outcome) -> Verdict:
         s, top = self._s, scene.top(outcome)
-        fair = scene.fair_of(outcome)
-        if fair is None:
-            return Blocked(Gate.NO_VOLATILITY)
+        fair = scene.fair_of(outcome) or 0  # known here: its gate came first
         raw = (fair - top.ask_e4) * scene.decay
         fee = fee_per_share_e4(top.ask_e4, scene.spec.fees.rate_e6)
         net = raw - fee - top.spread_e4 / 2 - cents_e4(s.margin_cents)

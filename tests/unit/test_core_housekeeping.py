@@ -22,8 +22,10 @@ from dailyarb.core.domain.events import (
     Signed,
     StageLatency,
     StopRequested,
+    SubmitResult,
     TaskDied,
     Tick,
+    Woke,
 )
 from dailyarb.core.domain.ids import FeedId, Gate, Severity, StrategyId
 from dailyarb.core.domain.intents import Blocked
@@ -84,22 +86,39 @@ def test_every_fact_has_a_handler_and_another_is_our_bug(quotes: Rig) -> None:
 def test_the_shells_own_health_caps_the_rung_and_lifts(quotes: Rig) -> None:
     quotes.feed(ClockOffset(-900.0, 2.0))
     quotes.feed(LoopLag(90.0, 120.0))
-    stages = (StageLatency("send_to_ack", 9, 1.0, 3e6, 3e6, 3e6), StageLatency("x", 1, 0, 0, 0, 0))
-    quotes.feed(LatencyReport(stages))
     quotes.feed(DiskState(3_000, 100, "full"))
     assert quotes.state.rungs.breaker is Rung.HEDGE_ONLY, "a disk's word is acted on at once"
     assert len(quotes.all(cmd.Cancel)[0].order_ids) == 2, "and what it forbids is withdrawn"
     quotes.advance(0.2)
-    assert {"clock", "loop.lag", "journal", "order.latency"} <= tripped(quotes)
+    assert {"clock", "loop.lag", "journal"} <= tripped(quotes)
     quotes.feed(ClockOffset(1.0, 2.0))
     quotes.feed(LoopLag(1.0, 2.0))
-    quotes.feed(LatencyReport(()))
     quotes.feed(DiskState(10, 100))
     quotes.advance(5.3)
     quotes.feed(DiskState(10, 100))
     assert tripped(quotes) == set()
     lifted = [r.breaker for r in quotes.records(BreakerMoved) if not r.tripped]
-    assert set(lifted) == {"clock", "loop.lag", "journal", "order.latency"}
+    assert set(lifted) == {"clock", "loop.lag", "journal"}
+
+
+def test_a_process_that_stood_still_believes_nothing_for_a_while(quotes: Rig) -> None:
+    quotes.feed(Woke(5_000))
+    assert tripped(quotes) == {"loop.lag"}
+    assert quotes.state.rungs.breaker is Rung.HEDGE_ONLY
+    assert len(quotes.all(cmd.Cancel)[0].order_ids) == 2, "its quotes are withdrawn at once"
+    quotes.advance(5.5)
+    assert tripped(quotes) == set(), "and lifts once the loop has kept time again"
+
+
+def test_slow_answers_cap_until_they_are_forgotten(quotes: Rig) -> None:
+    slow = SubmitResult(1, (), sent_ns=1, answered_ns=3_000_000_001)
+    quotes.feed(slow)
+    quotes.advance(0.2)
+    assert tripped(quotes) == {"order.latency"}
+    quotes.advance(60)
+    assert tripped(quotes) == {"order.latency"}
+    quotes.advance(70)
+    assert "order.latency" not in tripped(quotes), "one slow answer does not cap for ever"
 
 
 def test_a_critical_task_that_died_halts_and_another_is_told(quotes: Rig) -> None:

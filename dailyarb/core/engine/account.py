@@ -57,6 +57,8 @@ def on_submit(state: State, event: SubmitResult, now: Instant, out: list[Command
         if order is not None:
             _count_result(state, order, found, now, out)
     tallies.unread_answers = 0 if readable else tallies.unread_answers + 1
+    if event.sent_ns and event.answered_ns:
+        tallies.answers_ms.append((now.mono_ns, (event.answered_ns - event.sent_ns) / MS))
 
 
 def _count_result(

@@ -193,7 +193,6 @@ def _numbers(state: State, now: Instant) -> dict[str, tuple[float, str]]:
     if len(t.outcomes) >= REJECTS_MIN:
         rejects = 100.0 * sum(refused for _, refused in t.outcomes) / len(t.outcomes)
     slip = sum(e4 for _, e4 in t.slips_e4) / len(t.slips_e4) / 100 if t.slips_e4 else 0.0
-    ack = next((s.p99_us / 1e3 for s in seen.latency if s.stage == "send_to_ack"), 0.0)
     normal = seen.venue_mode is VenueModeKind.NORMAL or now.mono_ns > seen.venue_mode_ns > 0
     numbers: dict[str, tuple[float, str]] = {
         "loss.day": (net / 1e6, ""),
@@ -202,7 +201,7 @@ def _numbers(state: State, now: Instant) -> dict[str, tuple[float, str]]:
         "naked": (state.pairs.naked_e6() / 1e6, ""),
         "order.unknown": (float(len(state.orders.unknown())), ""),
         "order.reject": (rejects, _top_reason(state)),
-        "order.latency": (ack, ""),
+        "order.latency": (t.answer_p99_ms(), ""),
         "order.path": (float(t.unread_answers), ""),
         "slippage": (slip, ""),
         "fee.gap": (float(t.fee_gap_e5), ""),

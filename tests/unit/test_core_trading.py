@@ -119,7 +119,8 @@ def test_the_gate_sees_own_sales_as_sold_and_resting_orders_as_resting() -> None
 
 
 def test_a_quote_knows_how_many_shares_stand_before_it() -> None:
-    rig = quotes()
+    rig = Rig(settings(S2_ONLY)).ready()
+    rig.book([(50, 500)], [(51, 500)])
     queues = {
         o.outcome: o.queue_e6
         for o in (rig.state.orders.by_id[s.order_id] for s in rig.submits[0].orders)
@@ -128,6 +129,7 @@ def test_a_quote_knows_how_many_shares_stand_before_it() -> None:
     for outcome, queue in queues.items():
         book = dict(rig.state.desks["0xm"].book.levels(outcome, Side.BUY, 50))
         assert queue == book.get(prices[outcome], 0)
+    assert sorted(queues.values()) == [0, 500 * SHARE], "a new level has nobody before us"
 
 
 def test_at_reduced_only_its_strategies_leave() -> None:

@@ -1,0 +1,247 @@
+"""Backtests: recordings through the engine, no look-ahead, the same on any number of cores."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from dailyarb import cli
+from dailyarb.analytics.backtest import Choice, Plan, run, variants
+from dailyarb.config import load
+from dailyarb.core.domain.market import Outcome, SettlementKind
+from dailyarb.core.domain.records import FillBooked, FillMarked, PayoutBooked, Record
+from dailyarb.core.domain.units import SECOND
+from dailyarb.runtime.replay import RESOLVE_NS, Outlay, Rehearsal, Script
+from dailyarb.runtime.replay_rules import HOLD_50_NS, TODAY, rules_at
+from dailyarb.runtime.replay_tables import DOUBT_NO_PRINTS, DOUBT_TOUCH
+from dailyarb.runtime.replay_worlds import (
+    Variant,
+    World,
+    perform,
+    script_of,
+    spoilt,
+    worlds_of,
+)
+from dailyarb.sim.replay_markets import DOUBT_NO_REFERENCE, DOUBT_TOKEN
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WINDOW = ROOT / "tests" / "data" / "btc-updown-5m-1776255900.book_frames.jsonl.zst"
+Rows = list[tuple[int, Record]]
+
+
+def settings() -> Any:
+    return load(ROOT / "config.toml").settings
+
+
+def rows_of(script: Script) -> Rows:
+    """Returns every record of a play with its time."""
+    rows: Rows = []
+    Rehearsal(
+        settings(), script, Outlay(strategies=("S2",)), lambda r, at: rows.append((at, r))
+    ).run()
+    return rows
+
+
+@lru_cache(maxsize=1)
+def whole() -> tuple[Script, Rows]:
+    """Returns a window's script and what the engine made of it."""
+    script = script_of(World(str(WINDOW)))
+    return script, rows_of(script)
+
+
+def before(rows: Rows, end_ns: int) -> list[bytes]:
+    return [msgspec.msgpack.encode(record) for at, record in rows if at < end_ns]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_what_comes_later_changes_nothing_before(share: float) -> None:
+    script, rows = whole()
+    frames = list(script.frames())
+    cut_ns = frames[int(len(frames) * share)].at_ns
+    head = [frame for frame in frames if frame.at_ns < cut_ns]
+    shorter = rows_of(script._replace(frames=lambda: head))
+    assert len(before(rows, cut_ns)) > 10
+    assert before(shorter, cut_ns) == before(rows, cut_ns)
+
+
+def test_a_recorded_outcome_is_withheld_until_its_time() -> None:
+    script, _ = whole()
+    spec = script.specs[0]
+    told = spec.end_ns + RESOLVE_NS
+    up, down = (
+        rows_of(script._replace(winners={spec.market_id: outcome})) for outcome in Outcome
+    )
+    assert before(up, told) == before(down, told)
+    paid = [
+        (at, record.up_price_e4)
+        for rows in (up, down)
+        for at, record in rows
+        if isinstance(record, PayoutBooked)
+    ]
+    assert paid == [(told, 10_000), (told, 0)]
+
+
+def test_every_fill_is_marked_at_thirty_seconds_or_by_the_payout() -> None:
+    _, rows = whole()
+    filled = {r.trade_id: at for at, r in rows if isinstance(r, FillBooked)}
+    marked = {r.trade_id: at for at, r in rows if isinstance(r, FillMarked)}
+    assert filled
+    assert filled.keys() == marked.keys()
+    assert all(30 * SECOND <= marked[i] - at <= 31 * SECOND for i, at in filled.items())
+
+
+def test_a_recording_is_judged_by_the_rules_of_its_date() -> None:
+    april = rules_at(1_776_255_900 * SECOND)
+    assert (april.rate_e6, april.hold_ms) == (72_000, 250)
+    assert april.settlement.kind is SettlementKind.SPOT
+    assert rules_at(HOLD_50_NS) == TODAY
+    spec = whole()[0].specs[0]
+    assert (spec.fees.rate_e6, spec.taker_hold_ms) == (72_000, 250)
+    today = script_of(World(str(WINDOW)), today=True).specs[0]
+    assert (today.fees.rate_e6, today.taker_hold_ms) == (70_000, 50)
+
+
+def test_what_is_unknown_about_the_reference_spoils_those_who_need_it() -> None:
+    doubts = whole()[0].meaningless
+    assert doubts == (DOUBT_TOKEN, DOUBT_NO_REFERENCE, DOUBT_NO_PRINTS)
+    assert DOUBT_TOKEN in spoilt("S1", doubts)
+    assert spoilt("S2", doubts) == ""
+    assert spoilt("S2", (DOUBT_TOUCH,)) == DOUBT_TOUCH
+
+
+def test_the_number_of_cores_changes_nothing() -> None:
+    plan = Plan(
+        (World(str(WINDOW)),),
+        variants((20.0, 300.0), ("adverse",), Variant(strategies=("S2",))),
+        (Choice((), settings()),),
+    )
+    seen: list[tuple[int, int]] = []
+    here = run(plan, 1, lambda done, total: seen.append((done, total)))
+    there = run(plan, 2, lambda done, total: None)
+    assert here == there
+    assert seen == [(1, 2), (2, 2)]
+    assert len(set(here.digests)) == 2  # latency matters
+
+
+def test_standing_in_front_of_the_queue_fills_at_least_as_much() -> None:
+    behind, front = (
+        perform(
+            World(str(WINDOW)), settings(), Variant(300.0, adverse=adverse, strategies=("S2",))
+        ).outcomes.fills
+        for adverse in (True, False)
+    )
+    assert front >= behind
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command here and gives its exit code, output and errors."""
+
+    def ran(*argv: str) -> tuple[int, str, str]:
+        code = cli.main([str(word) for word in argv])
+        heard = capsys.readouterr()
+        return code, heard.out, heard.err
+
+    return ran
+
+
+CONFIG = ("--config", str(ROOT / "config.toml"))
+QUICK = ("--latency", "20", "--queue", "adverse", "--jobs", "1", *CONFIG)
+
+
+def test_the_answer_stands_in_the_first_lines(say: Any, tmp_path: Path) -> None:
+    page = tmp_path / "out.html"
+    code, out, err = say("backtest", str(WINDOW), "--strategy", "S2", "--report", str(page), *QUICK)
+    assert code == 0
+    assert err == f"written: {page}\n"
+    first = "\n".join(out.splitlines()[:14])
+    for word in ("Evidence REPLAY", "not enough evidence", "net USD", "rules of the recording"):
+        assert word in first
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_json_has_every_number_and_the_rule(say: Any) -> None:
+    code, out, _ = say("backtest", str(WINDOW), "--strategy", "S2", "--json", *QUICK)
+    told = json.loads(out)
+    assert code == 0
+    assert told["evidence"] == "REPLAY"
+    assert told["worlds"] == 1
+    assert told["frames"] == 2_554
+    score = told["cells"][0]["scores"][0]
+    assert score["net_usd"] == pytest.approx(score["gross_usd"] - score["fees_usd"])
+    assert 0 < score["fill_rate"] <= 1
+    assert score["interval_cents_share"] is None
+    assert "fewer than 20 blocks" in told["rule"]
+
+
+def test_a_strategy_without_a_reference_is_called_meaningless(say: Any) -> None:
+    _, out, _ = say("backtest", str(WINDOW), "--strategy", "S1", *QUICK)
+    assert "S1 stale_odds [REPLAY]: meaningless here" in out
+
+
+def test_set_makes_a_grid(say: Any) -> None:
+    code, out, _ = say(
+        "backtest", str(WINDOW), "--strategy", "S2", "--set", "S2.max_pair_cost_cents=95,97",
+        "--json", *QUICK,
+    )  # fmt: skip
+    told = json.loads(out)
+    assert code == 0
+    assert [cell["choice"] for cell in told["cells"]] == [
+        "strategies.S2.max_pair_cost_cents=95", "strategies.S2.max_pair_cost_cents=97",
+    ]  # fmt: skip
+    assert told["cells"][0]["scores"] != told["cells"][1]["scores"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--strategy", "S99"), "known are"),
+        (("--set", "nonsense"), "write key=value"),
+        (("--set", "strategies.S2.sise_shares=3"), "size_shares"),
+        (("--latency", "-5"), "milliseconds"),
+        (("--queue", "lucky"), "adverse"),
+    ],
+)
+def test_a_wrong_word_is_named(say: Any, words: tuple[str, ...], said: str) -> None:
+    code, _, err = say("backtest", str(WINDOW), *words)
+    assert code == 2
+    assert said in err
+
+
+def test_a_path_that_is_not_there_is_named(say: Any, tmp_path: Path) -> None:
+    code, _, err = say("backtest", str(tmp_path / "gone"))
+    assert code == 1
+    assert "does not exist" in err
+
+
+def test_a_folder_of_foreign_windows_is_a_world_each(shared_data: Path) -> None:
+    folder = shared_data / "ws/polymarket/cronosvirus00"
+    spot = shared_data / "ws/binance/hftbacktest/btcusdt_20240808.gz"
+    worlds = worlds_of(f"{folder}+{spot}")
+    assert len(worlds) == len(worlds_of(str(folder))) == 16
+    assert all(world.path.endswith(f"+{spot}") for world in worlds)
+
+
+def test_depth_tables_are_played_where_they_cover_their_window(shared_data: Path) -> None:
+    pytest.importorskip("pyarrow")
+    worlds = worlds_of(str(shared_data / "recordings/cronos-5m-depth"))
+    assert len(worlds) == 89
+    outcomes = perform(worlds[0], settings(), Variant(strategies=("S2",))).outcomes
+    assert outcomes.faults == {}
+    assert outcomes.frames > 1_000
+    assert outcomes.fills > 0
+
+
+def test_mids_beside_a_reference_let_stale_odds_speak(shared_data: Path) -> None:
+    pytest.importorskip("pyarrow")
+    worlds = worlds_of(str(shared_data / "recordings/adrien-5m-1hz"))
+    assert len(worlds) == 13
+    performed = perform(worlds[0], settings(), Variant(strategies=("S1",)))
+    assert performed.outcomes.summary["signals"] != {"S1": 0}
+    paid = [r for _, r in performed.rows if isinstance(r, PayoutBooked)]
+    assert [record.up_price_e4 for record in paid] == [10_000]  # as the recording says

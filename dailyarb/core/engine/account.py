@@ -376,8 +376,8 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
     state.tallies.unread_answers = 0
     for fill in event.fills:
         on_fill(state, fill, now, out)
-    if not account.opened and not _settling(state):
-        # A balance may lag a match: it is the opening only once every match is proven.
+    if not account.opened and not _settling(state) and _lists_all(state, event):
+        # A balance may lag a match, and an answer may be older than a fill heard meanwhile.
         account.opened = True
         if not state.ledger.accounts.opening:
             opening = event.cash_e6 - state.ledger.accounts.cash
@@ -394,6 +394,11 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
 
 def _settling(state: State) -> bool:
     return any(state.ledger.provisional(m) for m in state.ledger.open_markets())
+
+
+def _lists_all(state: State, event: AccountReport) -> bool:
+    listed = {(fill.trade_id, fill.order_id) for fill in event.fills}
+    return all(key in listed for books in state.ledger.markets.values() for key in books.fills)
 
 
 def _orders_agree(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:

@@ -232,7 +232,8 @@ class FillModel:
             self._shrink_queue(order, book, now_ns)
             if self._settings.queue is QueueMode.FRONT and own:
                 self._fill_front(order, own[0][0], book, now_ns)
-            if order.left_e6 and other and order.beyond(other[0][0]) and not (own and order.guarded(own[0][0])):
+            guarded = own and order.guarded(own[0][0])
+            if order.left_e6 and other and order.beyond(other[0][0]) and not guarded:
                 self._fill_through(order, book, now_ns)
 
     def on_trade(

@@ -90,6 +90,7 @@ class Feeds:
         self._mid = 100_000.0
         self._drift = 0.0
         self._arrival: dict[str, int] = {}
+        self._framed: set[str] = set()  # markets whose tick this life was told by an event
         self._content: dict[FeedId, int] = {}
 
     def begin(self) -> None:
@@ -102,12 +103,13 @@ class Feeds:
 
     def introduce(self) -> None:
         """Tells a new process what discovery would tell it."""
+        self._framed.clear()
         for spec in self.specs.values():
             listing = self.venue.listings[spec.market_id]
             if listing.resolved_e4 is not None:
                 self.stage.tell(ev.Resolved(spec.market_id, listing.resolved_e4))
             else:
-                self.stage.tell(ev.MarketListed(spec))
+                self._list(spec)
 
     # books
 
@@ -176,7 +178,8 @@ class Feeds:
             for slot, tick_e4, at_ms in books.router.take_ticks():
                 book = books.at(slot)
                 if book is not None:
-                    stage.ticks[book.spec.market_id] = tick_e4
+                    self._framed.add(book.spec.market_id)
+                    self._knows(book.spec.market_id, tick_e4)
                     stage.tell(ev.TickSizeChanged(book.spec.market_id, tick_e4, at_ms))
 
     def resync(self, market: str) -> None:
@@ -206,6 +209,7 @@ class Feeds:
             return
         old = listing.tick_e4
         listing.tick_e4 = 10 if old == 100 else 100
+        self.stage.ticks[market] = 1  # nobody can know the new one before it is told
         for order in self.venue.open_orders():
             if order.market == market and order.price_e4 % listing.tick_e4:
                 self.venue.cancel(order.order_id)
@@ -221,7 +225,14 @@ class Feeds:
     def _relist(self, spec: MarketSpec) -> None:
         self.stage.reach(self._list, spec)
 
+    def _knows(self, market: str, tick_e4: int) -> None:
+        if self.venue.listings[market].tick_e4 == tick_e4:
+            self.stage.ticks[market] = tick_e4
+
     def _list(self, spec: MarketSpec) -> None:
+        # An event stands against metadata for a minute: which of them is older cannot be told.
+        if spec.market_id not in self._framed:
+            self._knows(spec.market_id, spec.grid.tick_e4)
         self.stage.tell(ev.MarketListed(spec))
 
     # the reference and the settling feed

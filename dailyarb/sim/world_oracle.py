@@ -21,7 +21,6 @@ from dailyarb.core.domain.orders import TERMINAL, FillState, OrderState
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.sim.world_setup import (
-    LATE_ARRIVAL_MS,
     LIMITS,
     LOT_E6,
     MAX_NAKED_MS,
@@ -345,21 +344,23 @@ class Oracle:
             return 0
         flow = 0
         shares = [0, 0]
-        items: list[tuple[int, bool, int, int]] = []  # outcome, buy, price, size
+        items: list[Item] = []
         for match in self.venue.matches.values():
             if match.market != market_id or match.status == "FAILED":
                 continue
-            if not self.venue.orders[match.order_id].ours:
-                continue
-            flow -= round(match.fee * USD) * ONE
+            heard = (match.trade_id, match.order_id) in self.folded.fills
+            if not heard and not self.venue.orders[match.order_id].ours:
+                continue  # somebody else traded the wallet, and nobody has said so yet
+            # What was charged beyond the schedule could not be known before.
+            fee = round(match.fee / self.venue.fee_scale * USD) * ONE
             if match.status == "MATCHED":
-                items.append((match.outcome, match.buy, match.price_e4, match.size_e6))
+                items.append(Item(match.outcome, match.buy, match.price_e4, match.size_e6, fee))
                 continue
             sign = 1 if match.buy else -1
-            flow -= sign * match.price_e4 * match.size_e6
+            flow -= sign * match.price_e4 * match.size_e6 + fee
             shares[match.outcome] += sign * match.size_e6
         items += [
-            (order.outcome, order.buy, order.price_e4, order.left_e6)
+            Item(order.outcome, order.buy, order.price_e4, order.left_e6, 0)
             for order in self.venue.orders.values()
             if order.live and order.market == market_id
         ]
@@ -367,21 +368,26 @@ class Oracle:
             mine = self.folded.signed.get(sent.order_id)
             if mine is not None and mine.market_id == market_id:
                 outcome = 0 if mine.outcome is Outcome.UP else 1
-                items.append((outcome, mine.side is Side.BUY, mine.price_e4, mine.size_e6))
+                items.append(
+                    Item(outcome, mine.side is Side.BUY, mine.price_e4, mine.size_e6, 0)
+                )
         return min(_result(flow, shares, items, winner) for winner in (0, 1))
 
 
-def _result(
-    flow: int, shares: list[int], items: list[tuple[int, bool, int, int]], winner: int
-) -> int:
+class Item(NamedTuple):
+    """Is something that may or may not happen; fee in 1e-10 dollars."""
+
+    outcome: int
+    buy: bool
+    price_e4: int
+    size_e6: int
+    fee: int
+
+
+def _result(flow: int, shares: list[int], items: list[Item], winner: int) -> int:
     total = flow + shares[winner] * ONE
-    for outcome, buy, price, size in items:
-        pays = ONE if outcome == winner else 0
-        gain = (pays - price if buy else price - pays) * size
-        total += min(0, gain)
+    for item in items:
+        pays = ONE if item.outcome == winner else 0
+        share = pays - item.price_e4 if item.buy else item.price_e4 - pays
+        total += min(0, share * item.size_e6 - item.fee)
     return total
-
-
-def late_bound_ns() -> int:
-    """Returns after how long an absent order is proven absent."""
-    return LATE_ARRIVAL_MS * MS

@@ -343,15 +343,13 @@ class Wire:
         self.time.after(self.delay_ns(), self._read_rest, command, self._cash(), rows)
 
     def _cash(self) -> Fraction:
-        """Returns cash as the balance endpoint shows it: matches of the last while are missing."""
+        """Returns cash as the balance endpoint shows it: what is not yet proven may be missing."""
         cash = self.venue.cash
         if self.time.faults_on and self.knobs.balance_lag_s:
             since = self.time.venue_ns() - self.knobs.balance_lag_s * SECOND
-            cash -= sum(
-                (m.cash for m in self.venue.matches.values()
-                 if m.at_ns >= since and m.status != "FAILED"),
-                Fraction(0),
-            )  # fmt: skip
+            for match in self.venue.matches.values():
+                if match.at_ns >= since and match.status == "MATCHED":
+                    cash -= match.cash
         return cash
 
     def _read_rest(
@@ -368,11 +366,12 @@ class Wire:
     # the user stream
 
     def fill(self, match: Match) -> ev.Fill:
-        """Returns a match as the venue tells it: without a fee."""
+        """Returns a match as the venue tells it; the fee where it is not the one quoted."""
+        charged = int(match.fee * 1_000_000) if self.venue.fee_scale != 1 else -1
         side = Side.BUY if match.buy else Side.SELL
         return ev.Fill(
             match.trade_id, match.order_id, match.market, OUTCOMES[match.outcome], side,
-            match.price_e4, match.size_e6, match.maker, STATES[match.status], match.at_ns,
+            match.price_e4, match.size_e6, match.maker, STATES[match.status], match.at_ns, charged,
             recv_ns=self.time.now_ns,
         )  # fmt: skip
 

@@ -250,7 +250,10 @@ def _sharpe(book: _Book) -> Sharpe | None:
         covered = {at for first, last in spans for at in range(first // length, last // length + 1)}
         if period == "day" and len(covered) < DAYS_MIN:
             continue
-        nets = book.nets_by(lambda trade, length=length: trade.wall_ns // length)  # type: ignore[misc]
+        nets: dict[int, int] = {}
+        for trade, gross in book.paid:
+            at = trade.wall_ns // length
+            nets[at] = nets.get(at, 0) + gross - trade.booked.fee_e6
         return sharpe([nets.get(at, 0) / 1e6 for at in sorted(covered)], period)
     return None
 

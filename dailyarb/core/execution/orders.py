@@ -95,6 +95,7 @@ class Orders:
         self.by_id: dict[str, Order] = {}
         self._by_draft: dict[int, Order] = {}
         self._live: dict[str, Order] = {}
+        self._by_market: dict[str, dict[str, Order]] = {}
         self._salt_base = salt_base
         self._drafts = 0
         self._stamp_ms = 0
@@ -141,7 +142,7 @@ class Orders:
         out.append(Journal(_signed_record(order)))
         order.state = move(order.order_id, order.state, OrderState.JOURNALLED)
         self.by_id[order.order_id] = order
-        self._live[order.order_id] = order
+        self._enter(order)
         return order
 
     def siblings(self, order: Order) -> list[Order] | None:
@@ -170,7 +171,7 @@ class Orders:
         )  # fmt: skip
         order.sent_ns, order.sent_wall_ns = now.mono_ns, now.wall_ns
         self.by_id[order.order_id] = order
-        self._live[order.order_id] = order
+        self._enter(order)
         self._stamp_ms = max(self._stamp_ms, record.stamp_ms)
         return order
 
@@ -181,7 +182,7 @@ class Orders:
             order.state = state if state in TERMINAL else OrderState.UNKNOWN
             order.accepted = order.accepted or state is OrderState.OPEN
             if state in TERMINAL:
-                self._live.pop(order_id, None)
+                self._leave(order)
 
     def move(self, order: Order, state: OrderState, reason: str, out: list[Command]) -> None:
         """Moves an order and journals it; the same state again is nothing."""
@@ -191,10 +192,20 @@ class Orders:
         order.reason = reason or order.reason
         out.append(Journal(OrderMoved(order.order_id, state, reason)))
         if state in TERMINAL:
-            self._live.pop(order.order_id, None)
+            self._leave(order)
             self._forget()
-        else:
-            self._live[order.order_id] = order
+
+    def _enter(self, order: Order) -> None:
+        self._live[order.order_id] = order
+        self._by_market.setdefault(order.market_id, {})[order.order_id] = order
+
+    def _leave(self, order: Order) -> None:
+        if self._live.pop(order.order_id, None) is None:
+            return
+        here = self._by_market[order.market_id]
+        del here[order.order_id]
+        if not here:
+            del self._by_market[order.market_id]
 
     def _forget(self) -> None:
         # Terminal orders stay fillable, but not for ever: the newest are kept.
@@ -205,7 +216,8 @@ class Orders:
 
     def live(self, market_id: str = "") -> list[Order]:
         """Returns orders that may still fill, of one market or of all."""
-        return [o for o in self._live.values() if not market_id or o.market_id == market_id]
+        found = self._by_market.get(market_id, {}) if market_id else self._live
+        return list(found.values())
 
     def drafts(self, market_id: str) -> list[Order]:
         """Returns orders of a market that are being signed."""

@@ -42,6 +42,7 @@ class MarketBooks:
     confirmed: Lots = field(default_factory=Lots)
     flow_e6: int = 0
     fills: dict[FillKey, FillBooked] = field(default_factory=dict)
+    waiting: dict[FillKey, FillBooked] = field(default_factory=dict)  # the provisional ones
     up_price_e4: int | None = None
     paid_e6: int = 0
     merged_e6: int = 0
@@ -146,9 +147,7 @@ class Ledger:
     def provisional(self, market_id: str) -> list[FillBooked]:
         """Returns the fills of a market that are neither final nor voided."""
         books = self.markets.get(market_id)
-        if books is None:
-            return []
-        return [f for f in books.fills.values() if f.state is FillState.PROVISIONAL]
+        return [] if books is None else list(books.waiting.values())
 
     def open_markets(self) -> list[str]:
         """Returns the markets in which shares are held."""
@@ -162,7 +161,7 @@ class Ledger:
         key = (fill.trade_id, fill.order_id)
         if key in self._where:
             raise InvariantBroken(f"I3: fill {key} booked twice")
-        if fill.size_e6 <= 0 or fill.fee_e6 < 0:
+        if fill.size_e6 <= 0 or fill.fee_e6 < 0 or fill.state is FillState.VOIDED:
             raise InvariantBroken(f"fill {key}: size {fill.size_e6}, fee {fill.fee_e6}")
         books = self.market(fill.market_id)
         books.fills[key], self._where[key] = fill, fill.market_id
@@ -170,6 +169,8 @@ class Ledger:
         books.positions.apply(fill)
         if fill.state is FillState.CONFIRMED:
             self._count(books, fill)
+        else:
+            books.waiting[key] = fill
         self._pay_late(fill.market_id, books, wall_ns)
 
     def _post_fill(self, books: MarketBooks, fill: FillBooked, sign: int) -> None:
@@ -188,6 +189,7 @@ class Ledger:
         books = self.markets[fill.market_id]
         changed = _with_state(fill, proof.state)
         books.fills[key] = changed
+        del books.waiting[key]
         if proof.state is FillState.CONFIRMED:
             self._count(books, changed)
         else:

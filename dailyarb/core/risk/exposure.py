@@ -25,6 +25,12 @@ class Item(NamedTuple):
     size_e6: int
     fee_e6: int
 
+    @property
+    def paid_e6(self) -> int:
+        """Returns the cash it costs without fee, negative when it brings some, worst rounding."""
+        cash = self.price_e4 * self.size_e6
+        return -(-cash // PRICE_ONE_E4) if self.side is Side.BUY else -(cash // PRICE_ONE_E4)
+
     def result_e6(self, winner: Outcome) -> int:
         """Returns what it adds to the result when `winner` pays, worst rounding."""
         pays = PRICE_ONE_E4 if winner is self.outcome else 0
@@ -70,11 +76,20 @@ class Outlook(NamedTuple):
 
 def outlook(standing: Standing, items: list[Item]) -> Outlook:
     """Returns the worst and best result over both outcomes and every subset of items."""
-    worst: list[int] = []
-    best: list[int] = []
-    for winner in Outcome:
-        base = standing.result_e6(winner)
-        results = [item.result_e6(winner) for item in items]
-        worst.append(base + sum(r for r in results if r < 0))
-        best.append(base + sum(r for r in results if r > 0))
-    return Outlook(min(worst), max(best))
+    up_low = up_high = standing.result_e6(Outcome.UP)
+    down_low = down_high = standing.result_e6(Outcome.DOWN)
+    for item in items:
+        paid = item.paid_e6
+        lost, won = -paid - item.fee_e6, item.size_e6 - paid - item.fee_e6
+        if item.side is Side.SELL:
+            won -= 2 * item.size_e6
+        up, down = (won, lost) if item.outcome is Outcome.UP else (lost, won)
+        if up < 0:
+            up_low += up
+        else:
+            up_high += up
+        if down < 0:
+            down_low += down
+        else:
+            down_high += down
+    return Outlook(min(up_low, down_low), max(up_high, down_high))

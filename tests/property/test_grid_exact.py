@@ -66,3 +66,11 @@ def test_rounding_to_the_tick_stays_inside_the_market(grid: Grid, price: int) ->
 def test_cash_that_is_not_whole_is_our_bug(size: int) -> None:
     with pytest.raises(InvariantBroken, match="I11"):
         amounts(Side.BUY, 4_999, size)
+
+
+def test_a_purchase_that_crosses_costs_at_least_a_dollar() -> None:
+    shares = 5_000_000
+    assert fit_size_e6(Grid(), Side.BUY, 1_900, shares, True) == 0
+    assert fit_size_e6(Grid(), Side.BUY, 2_000, shares, True) == shares
+    assert fit_size_e6(Grid(), Side.BUY, 1_900, shares, False) == shares
+    assert fit_size_e6(Grid(), Side.SELL, 1_900, shares, True) == shares

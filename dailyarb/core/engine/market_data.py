@@ -26,7 +26,7 @@ from dailyarb.core.domain.market import MARKET_MOVES, MarketSpec, MarketState, O
 from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.records import MarketSeen, PayoutBooked
 from dailyarb.core.domain.units import SECOND
-from dailyarb.core.engine.scenes import fair_at, strike_of
+from dailyarb.core.engine.scenes import strike_of
 from dailyarb.core.engine.state import Asset, Desk, State
 from dailyarb.core.engine.trading import cancel, evaluate
 
@@ -114,31 +114,35 @@ def on_reference(state: State, event: ReferenceMoved, now: Instant, out: list[Co
     asset.vol.push(event.recv_ns, asset.ref.mid_e8)
     if not changed:
         return
-    _burst(state, event.asset, asset, now)
+    began = _burst(state, asset, now)
     state.trigger_ns = event.recv_ns
     for desk in state.desks.values():
         if desk.spec.asset == event.asset and desk.state is MarketState.TRADABLE:
             evaluate(state, desk, now, out)
+            if began:
+                _ask_lag(desk)
 
 
-def _burst(state: State, name: str, asset: Asset, now: Instant) -> None:
+def _burst(state: State, asset: Asset, now: Instant) -> bool:
+    """Notes since when the reference moves beyond S1's threshold; says whether it just began."""
     move = asset.ref.move_bp(now.mono_ns)
     if move is None or abs(move) < state.settings.strategies.S1.min_move_bps:
         asset.burst_ns = 0
-        return
+        return False
     if asset.burst_ns and asset.burst_up == (move > 0):
-        return
+        return False
     asset.burst_ns, asset.burst_up = now.mono_ns, move > 0
-    sigma = asset.vol.sigma()
-    if sigma is None:
+    return True
+
+
+def _ask_lag(desk: Desk) -> None:
+    """Opens the question how long the book takes to follow, with what it should follow to."""
+    scene = desk.scene
+    if scene is None or not scene.up.two_sided:
         return
-    for desk in state.desks.values():
-        if desk.spec.asset != name or not desk.top.two_sided:
-            continue
-        fair = fair_at(desk, asset, asset.ref.mid_e8, sigma, now)
-        then = fair_at(desk, asset, asset.ref.window_start_e8(now.mono_ns), sigma, now)
-        if fair is not None and then is not None:
-            desk.lag.ask(now.mono_ns, desk.top.mid_e4, round((fair.p_up - then.p_up) * 10_000))
+    fair, then = scene.fair_e4, scene.fair_then_e4
+    if fair is not None and then is not None:
+        desk.lag.ask(scene.now_ns, scene.up.mid_e4, fair - then)
 
 
 def on_settlement(state: State, event: SettlementPrice, now: Instant, out: list[Command]) -> None:

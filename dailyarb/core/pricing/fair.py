@@ -79,15 +79,18 @@ def fair_spot(terms: Terms) -> Fair:
     return _from_score(mean, variance + terms.basis_sd * terms.basis_sd)
 
 
-def fair_average(terms: Terms, lookback_s: float, fixed_mean: float | None) -> Fair:
+def fair_average(
+    terms: Terms, lookback_s: float, fixed_mean: float | None, lag_s: float = 0.0
+) -> Fair:
     """Returns P(up) when the end value is an average of the last `lookback_s` seconds.
 
     Args:
-        terms: tau_s counts to the end of the averaging window.
+        terms: tau_s counts to the stamp of the end value.
         lookback_s: L > 0.
         fixed_mean: mean of the part of the average that is already history (None outside it).
+        lag_s: how long before its stamp the averaging window ends.
     """
-    tau, sigma, spot = max(0.0, terms.tau_s), terms.sigma, terms.spot
+    tau, sigma, spot = max(0.0, terms.tau_s - lag_s), terms.sigma, terms.spot
     variance = variance_left(tau, sigma, lookback_s)
     if tau >= lookback_s or fixed_mean is None:
         mean_price = spot
@@ -117,8 +120,7 @@ def fair_value(
 ) -> Fair:
     """Returns P(up) under the market's own rule; `tau_s` counts to the stamp that decides."""
     if kind is SettlementKind.TWAP and lookback_s > 0.0:
-        tau = max(0.0, terms.tau_s - TWAP_LAG_S)
-        return fair_average(terms._replace(tau_s=tau), lookback_s, fixed_mean)
+        return fair_average(terms, lookback_s, fixed_mean, TWAP_LAG_S)
     return fair_spot(terms)
 
 

@@ -56,6 +56,15 @@ def _code(error: Exception) -> Exit:
     return Exit.NO
 
 
+def _hold_streams() -> None:
+    """Puts the null device where a standard stream was closed: no file of ours may land there."""
+    for handle, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # The lowest free number is the one that was closed.
+            mode = "r" if handle == 0 else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def _output(arguments: object) -> Output:
     from dailyarb.verbs.output import Output
 
@@ -73,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after the program's name; None takes those of the process.
     """
+    _hold_streams()
     arguments = parser.build().parse_args(argv)
     from dailyarb.core.domain.errors import DailyarbError, InvariantBroken
 

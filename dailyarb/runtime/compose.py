@@ -102,22 +102,12 @@ def run_headless(loaded: Loaded, options: RunOptions) -> int:
     Raises:
         DailyarbError: it cannot start; the caller turns each kind into its exit code.
     """
-    _hold_standard()
     with Life(loaded, options, stream=True) as life:
         own_core(life)
         code = loop(lambda: _live(life))
         life.log.flush()
         say_last(life.summary())
     return code
-
-
-def _hold_standard() -> None:
-    """Puts the null device where a standard stream is closed: no file of ours may land there."""
-    for handle in (0, 1, 2):
-        try:
-            os.fstat(handle)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
 
 
 async def _live(life: EngineRun) -> int:

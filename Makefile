@@ -14,13 +14,14 @@ BUILT = $(VENV)/.built
 NATIVE = setup.py $(shell find dailyarb -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp' \
 	-o -name '*.sources' -o -name '*_unit.cpp')
 
-.PHONY: help run test test-all lint types layers check bench sanitize fuzz dist test-dist docs clean
+.PHONY: help run test test-all sim lint types layers check bench sanitize fuzz dist test-dist docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run        dailyarb on the embedded venues: no account, no key, no network'
 	@echo 'make test       the quick suite'
 	@echo 'make test-all   the slow tests too'
+	@echo 'make sim        2,000 seeds of the fault world (ARGS="--seeds 1000000" for the long run)'
 	@echo 'make check      lint, types and layers'
 	@echo 'make bench      the budgets on this machine, each beside its peers'
 	@echo 'make sanitize   kernel tests under address and undefined-behaviour checks'
@@ -50,6 +51,9 @@ test: $(BUILT)
 
 test-all: $(BUILT)
 	$(BIN)/python -m pytest -q $(NO_CACHE) $(ARGS)
+
+sim: $(BUILT)
+	$(BIN)/dailyarb sim $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check --no-cache .

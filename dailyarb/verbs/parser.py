@@ -287,6 +287,22 @@ def _tools(sub: Sub) -> None:
     verb.add_argument("--only", metavar="TEXT", default="", help="modules whose name holds this")
     verb.add_argument("--rounds", type=int, default=5, metavar="N", help="default 5")
     _json(verb)
+    verb = _verb(
+        sub,
+        "sim",
+        "the fault world: seeds, one seed again, planted defects",
+        "dailyarb sim --seeds 2000\ndailyarb sim --seed 7 --trace",
+        "sim:sim",
+    )
+    verb.add_argument("--seeds", type=int, default=2000, metavar="N", help="default 2000")
+    verb.add_argument("--first", type=int, default=0, metavar="N", help="the first seed")
+    verb.add_argument("--seed", type=int, metavar="N", help="this one alone")
+    verb.add_argument("--trace", action="store_true", help="with --seed: every step")
+    verb.add_argument("--profile", default="", metavar="F26", help="with this fault; F26+F68: both")
+    verb.add_argument("--bug", default="", metavar="NAME", help="plant a defect; all: each")
+    verb.add_argument("--jobs", type=int, default=0, metavar="N", help="default: one a core")
+    verb.add_argument("--table", action="store_true", help="the catalogue of faults as Markdown")
+    _json(verb)
     _which(
         _verb(
             sub, "doctor", "what is ok, what is not, what to do", "dailyarb doctor", "doctor:doctor"

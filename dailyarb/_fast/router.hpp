@@ -1,7 +1,9 @@
 // Frames to ladders to flags. Everything between the socket's bytes and "this market moved".
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
@@ -76,7 +78,8 @@ struct TickChange {
 
 struct MarketBook {
   LadderCore* ladder = nullptr;  // owned by the Python Ladder, which the router holds
-  LadderTop shown;               // the touch last reported
+  LadderTop shown;               // the touch last reported, its sizes up to the mark
+  int64_t mark_e6 = INT64_MAX;   // sizes beyond it are all the same to whoever listens
   SeenSet seen[2];
   int64_t recv_ns = 0;
   int64_t token_recv_ns[2] = {0, 0};
@@ -346,7 +349,9 @@ class Router {
   int settle(int market, int64_t recv_ns) {
     MarketBook& book = markets_[market];
     book.touched = false;
-    const LadderTop top = book.ladder->top();
+    LadderTop top = book.ladder->top();
+    top.bid_size_e6 = std::min(top.bid_size_e6, book.mark_e6);
+    top.ask_size_e6 = std::min(top.ask_size_e6, book.mark_e6);
     if (!(top == book.shown)) {
       book.shown = top;
       book.frame_flags |= FLAG_TOP;

@@ -13,7 +13,6 @@ from dailyarb._fast.router import (
     DESYNC,
     NEW_MARKET,
     RESOLVED,
-    SNAPSHOT,
     TICK,
     TOP,
     TRADE,
@@ -33,8 +32,9 @@ from dailyarb.core.domain.events import (
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import BookState
 
-# What the engine must hear of; depth below the touch waits in the ladder until it is asked for.
-TELLING = TOP | SNAPSHOT | TICK
+# What the engine must hear of; depth below the touch waits in the ladder until it is asked for, and
+# a snapshot that opens an epoch is a new touch by itself.
+TELLING = TOP | TICK
 _OUTCOMES = (Outcome.UP, Outcome.DOWN)
 _SIDES = (Side.BUY, Side.SELL)
 

@@ -11,14 +11,15 @@ import hashlib
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import groupby
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
+from dailyarb._fast.playback import Player
 from dailyarb._fast.spot import SpotRouter
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.clock import Instant
@@ -56,7 +57,7 @@ from dailyarb.core.engine.state import Birth
 from dailyarb.runtime.bursts import MarketBursts, SpotBursts
 from dailyarb.runtime.replay_orders import ReplayOrders
 from dailyarb.runtime.replay_rules import LOOKBACK_S
-from dailyarb.sim.fills_types import FillSettings
+from dailyarb.sim.fills_types import FillSettings, QueueMode
 from dailyarb.sim.recordings import Channel, RecordingError, Source, open_path
 from dailyarb.sim.replay_markets import ReplayMarket, doubts, read_markets
 from dailyarb.sim.replay_spot import StandIn
@@ -70,6 +71,7 @@ RESOLVE_NS = 5 * SECOND
 TAIL_NS = 30 * SECOND  # of virtual time behind that, so that the last fill is marked
 _LATE_NS = 1_300 * MS  # how far the settling feed runs behind
 _HISTORY_S = 120
+CHUNK = 8_192  # frames in memory at a time
 _IDLE_TICKS_MAX = 1_000
 _DECIDED_E4 = 9_000
 _KEY = hashlib.sha256(b"dailyarb replay").digest()
@@ -177,14 +179,15 @@ class Rehearsal:
         self._events: Counter[str] = Counter()
         self._commands: Counter[str] = Counter()
         self._hash = hashlib.blake2b(digest_size=16)
-        self._frames = self._bursts = 0
+        self._frames = 0
         self._over = False
         self._open = {spec.market_id for spec in script.specs}  # not yet decided
         self._stand_in: dict[str, StandIn] = {}
         self._symbols = {a.settlement_symbol: name for name, a in settings.assets.items()}
         self._settled_ms: dict[str, int] = {}
-        self._seen_ns = {FeedId.POLYMARKET: 0, FeedId.BINANCE: 0}
         self.engine = Engine(settings, self._birth(outlay), (), self._now())
+        if outlay.fills.queue is not QueueMode.PRINTS:
+            self.engine.books.mark_e6 = 0  # the queue moves with every share at the touch
         self.orders = ReplayOrders(
             self._book,
             outlay.fills,
@@ -195,6 +198,13 @@ class Rehearsal:
         self._signer = Signer(_KEY)
         assets = {name: asset.binance_symbol for name, asset in settings.assets.items()}
         self.spot = SpotRouter()
+        self._player = Player(
+            self.engine.books.router,
+            self.spot,
+            Channel.POLYMARKET,
+            Channel.BINANCE,
+            max(1, outlay.burst_ns),
+        )
         self._market_bursts = MarketBursts(self.engine.books, self._emit, self._rare)
         self._spot_bursts = SpotBursts(self.spot, assets, self._emit)
         self._act: dict[type[cmd.Deed], Callable[[Any], None]] = {
@@ -216,11 +226,10 @@ class Rehearsal:
         """
         begin_ns = self.now_ns
         self.begin()
-        slice_ns = max(1, self._outlay.burst_ns)
-        for _, burst in groupby(self.script.frames(), key=lambda played: played.at_ns // slice_ns):
+        for frames in whole_slices(self.script.frames(), self._player.slice_ns):
             if self._over:
                 break
-            self.burst(list(burst))
+            self.play(frames)
         self._until(self.now_ns + RESOLVE_NS + SECOND)
         seconds = (self.now_ns - begin_ns) / SECOND
         self._until(self.now_ns + TAIL_NS)
@@ -228,7 +237,7 @@ class Rehearsal:
         faults.update(self.spot.faults)
         return Outcomes(
             frames=self._frames,
-            bursts=self._bursts,
+            bursts=self._player.slices,
             seconds=seconds,
             faults=dict(faults),
             events=dict(self._events),
@@ -253,27 +262,28 @@ class Rehearsal:
             self._plan(spec.end_ns + RESOLVE_NS, partial(self._resolve, spec.market_id))
         self._second()
 
-    def burst(self, frames: list[Played]) -> None:
-        """Applies the frames of one slice, then tells the engine once."""
-        self._until(frames[0].at_ns)
-        router, spot = self.engine.books.router, self.spot
-        market_flags = spot_flags = 0
-        for played in frames:
-            if played.channel is Channel.POLYMARKET:
-                market_flags |= router.on_frame(played.payload, played.at_ns)
-            elif played.channel is Channel.BINANCE:
-                spot_flags |= spot.on_frame(played.payload, played.at_ns)
-            elif played.channel is Channel.SETTLEMENT:
-                self._settled(played)
+    def play(self, frames: list[Played]) -> None:
+        """Plays frames in order of time; the engine hears of a slice only if it is news.
+
+        Args:
+            frames: ends where a slice ends.
+        """
+        player, at = self._player, 0
+        while at < len(frames) and not self._over:
+            self._until(frames[at].at_ns)
+            slices = player.slices
+            at = player.run(frames, at, self._due_ns(frames[-1].at_ns + 1))
+            if player.slices == slices:
+                raise InvariantBroken("what was due was not done")
+            self.now_ns = max(self.now_ns, player.last_ns)
+            for other in player.others:
+                if other.channel is Channel.SETTLEMENT:
+                    self._settled(other)
+            if player.market_news:
+                self._market_bursts.on_burst(self.now_ns)
+            if player.spot_news:
+                self._spot_bursts.on_burst(self.now_ns)
         self._frames += len(frames)
-        self._bursts += 1
-        self.now_ns = max(self.now_ns, frames[-1].at_ns)
-        if market_flags:
-            self._seen_ns[FeedId.POLYMARKET] = self.now_ns
-            self._market_bursts.on_burst(self.now_ns)
-        if spot_flags:
-            self._seen_ns[FeedId.BINANCE] = self.now_ns
-            self._spot_bursts.on_burst(self.now_ns)
 
     # ---- time
 
@@ -291,31 +301,40 @@ class Rehearsal:
         """Lets pass what is due by an instant: planned events, the engine's deadlines, fills."""
         idle = 0
         while not self._over:
-            deadline = self.engine.next_deadline()
-            dues = [
-                deadline if deadline is not None else until_ns + 1,
-                self._heap[0][0] if self._heap else until_ns + 1,
-                due if (due := self.orders.model.next_due_ns()) is not None else until_ns + 1,
-            ]
-            due_ns = min(dues)
+            due_ns = self._due_ns(until_ns + 1)
             if due_ns > until_ns:
                 break
             idle = idle + 1 if due_ns <= self.now_ns else 0
             if idle > _IDLE_TICKS_MAX:
                 raise InvariantBroken("the engine asks for one instant again and again")
             self.now_ns = max(self.now_ns, due_ns)
-            if dues[2] == due_ns:
+            if self.orders.model.next_due_ns() == due_ns:
                 self.orders.advance(self.now_ns)
-            elif dues[1] == due_ns:
+            elif self._heap and self._heap[0][0] == due_ns:
                 heapq.heappop(self._heap)[2]()
             else:
                 self._feed(Tick())
         self.now_ns = max(self.now_ns, until_ns)
 
+    def _due_ns(self, latest_ns: int) -> int:
+        """Returns when something is due next: fills, planned events, the engine's deadline."""
+        due_ns = latest_ns
+        if self._heap and self._heap[0][0] < due_ns:
+            due_ns = self._heap[0][0]
+        deadline = self.engine.next_deadline()
+        if deadline is not None and deadline < due_ns:
+            due_ns = deadline
+        filling = self.orders.model.next_due_ns()
+        return filling if filling is not None and filling < due_ns else due_ns
+
     def _second(self) -> None:
         """Reports the feeds' health and the settling feed, once a second."""
         now_ns = self.now_ns
-        for feed, seen_ns in self._seen_ns.items():
+        player = self._player
+        for feed, seen_ns in (
+            (FeedId.POLYMARKET, player.market_ns),
+            (FeedId.BINANCE, player.spot_ns),
+        ):
             age_ms = (now_ns - seen_ns) // MS if seen_ns else 0
             status = FeedStatus.FRESH if seen_ns else FeedStatus.CONNECTING
             self._feed(FeedState(feed, status, 1, 1, age_ms, 0.0))
@@ -455,3 +474,17 @@ def spec_of(market: ReplayMarket) -> MarketSpec:
         fees=FeeSchedule(rate_e6=FEE_RATE_E6),
         settlement=Settlement(SettlementKind.TWAP, 60),
     )
+
+
+def whole_slices(frames: Iterable[Played], slice_ns: int) -> Iterator[list[Played]]:
+    """Gives frames in lists of bounded size, each of which ends where a slice ends."""
+    source = iter(frames)
+    rest: list[Played] = []
+    while chunk := [*rest, *islice(source, CHUNK)]:
+        rest = []
+        for frame in source:
+            if frame.at_ns // slice_ns != chunk[-1].at_ns // slice_ns:
+                rest = [frame]
+                break
+            chunk.append(frame)
+        yield chunk

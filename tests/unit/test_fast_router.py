@@ -309,3 +309,47 @@ def test_the_buffer_is_only_borrowed() -> None:
     assert borrowed.router.take_rare() == whole.router.take_rare()
     assert borrowed.router.drain() == whole.router.drain()
     assert borrowed.ladder.levels(0, 0, 99) == whole.ladder.levels(0, 0, 99)
+
+
+class TestMark:
+    """Sizes of the touch beyond what anybody asks for are no news."""
+
+    @staticmethod
+    def feed(router: BookRouter, bid: str, size: str, stamp: int) -> int:
+        frame = (
+            f'{{"event_type":"book","asset_id":"{UP}","market":"m","timestamp":"{stamp}",'
+            f'"hash":"{stamp:x}","bids":[{{"price":"{bid}","size":"{size}"}}],'
+            f'"asks":[{{"price":"0.60","size":"500"}}]}}'
+        )
+        return router.on_frame(frame.encode(), stamp)
+
+    def router(self, mark_e6: int | None) -> BookRouter:
+        router = BookRouter()
+        router.add_market(0, UP, DOWN, 100)
+        if mark_e6 is not None:
+            router.set_mark(0, mark_e6)
+        self.feed(router, "0.50", "300", 1)
+        return router
+
+    def test_a_size_beyond_the_mark_is_told_as_depth_only(self) -> None:
+        router = self.router(100_000_000)
+        assert not self.feed(router, "0.50", "250", 2) & kernel.TOP
+        assert self.feed(router, "0.50", "240", 3) & kernel.DEPTH
+
+    def test_a_size_below_the_mark_and_every_price_is_told(self) -> None:
+        router = self.router(100_000_000)
+        assert self.feed(router, "0.50", "99.99", 2) & kernel.TOP
+        assert self.feed(router, "0.50", "99.98", 3) & kernel.TOP
+        assert self.feed(router, "0.50", "100", 4) & kernel.TOP
+        assert not self.feed(router, "0.50", "101", 5) & kernel.TOP
+        assert self.feed(router, "0.51", "101", 6) & kernel.TOP
+
+    def test_without_a_mark_every_size_is_told(self) -> None:
+        assert self.feed(self.router(None), "0.50", "250", 2) & kernel.TOP
+
+    def test_a_mark_is_positive_and_of_an_open_market(self) -> None:
+        router = self.router(1)
+        with pytest.raises(ValueError, match="not positive"):
+            router.set_mark(0, 0)
+        with pytest.raises(KeyError):
+            router.set_mark(3, 1)

@@ -113,9 +113,16 @@ class Book:
 
 
 class Books:
-    """Hands out slots of one router to markets and takes them back."""
+    """Hands out slots of one router to markets and takes them back.
 
-    def __init__(self, markets_max: int, settle_ms: int, frame_bytes_max: int) -> None:
+    mark_e6 is the most that anybody asks of a touch: the router tells of its size below that only
+    (`BookRouter.set_mark`). 0 tells of everything. It holds for markets added from then on.
+    """
+
+    def __init__(
+        self, markets_max: int, settle_ms: int, frame_bytes_max: int, mark_e6: int = 0
+    ) -> None:
+        self.mark_e6 = mark_e6
         self.router = BookRouter(markets_max, settle_ms, frame_bytes_max)
         self.by_market: dict[str, Book] = {}
         self._by_slot: dict[int, Book] = {}
@@ -131,6 +138,8 @@ class Books:
             return None
         slot = self._free.pop()
         self.router.add_market(slot, spec.up_token, spec.down_token, spec.grid.tick_e4)
+        if self.mark_e6:
+            self.router.set_mark(slot, self.mark_e6)
         book = Book(spec, slot, self.router)
         self.by_market[spec.market_id] = book
         self._by_slot[slot] = book

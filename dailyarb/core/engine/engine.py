@@ -20,7 +20,7 @@ from dailyarb.core.domain.settings import Settings
 from dailyarb.core.domain.view import View
 from dailyarb.core.engine import account, housekeeping, market_data, operator
 from dailyarb.core.engine.recovery import recover
-from dailyarb.core.engine.state import Birth, State
+from dailyarb.core.engine.state import Birth, State, touch_mark_e6
 from dailyarb.core.engine.summary import run_summary
 from dailyarb.core.engine.viewer import build_view
 
@@ -111,7 +111,8 @@ class Engine:
         now: Instant,
     ) -> None:
         feeds = settings.feeds
-        self.books = Books(MARKETS_MAX, feeds.settle_ms, feeds.max_frame_bytes)
+        mark_e6 = touch_mark_e6(settings)
+        self.books = Books(MARKETS_MAX, feeds.settle_ms, feeds.max_frame_bytes, mark_e6)
         self.state = State(settings, birth, self.books)
         self.state.started = now
         recover(self.state, history, now)

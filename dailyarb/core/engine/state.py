@@ -19,7 +19,7 @@ from dailyarb.core.domain.intents import Blocked
 from dailyarb.core.domain.market import MarketSpec, MarketState, Outcome
 from dailyarb.core.domain.records import AlertRaised, Record
 from dailyarb.core.domain.rung import Evidence, Mode
-from dailyarb.core.domain.settings import Settings, usd_e6
+from dailyarb.core.domain.settings import Settings, shares_e6, usd_e6
 from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.core.domain.view import AlertRow, DecisionRow, EventRow, FillRow
 from dailyarb.core.execution.orders import Orders
@@ -300,3 +300,21 @@ def build_strategies(settings: Settings, only: tuple[str, ...]) -> list[Strategy
         PairBelowDollar(settings.strategies.S2, settings.feeds),
     ]
     return [s for s in every if not only or s.id.value in only]
+
+
+# Strategies that ask a touch for shares up to their sizes and read nothing else from it.
+_TOUCH_ONLY = {"S1": ("size_shares", "min_depth_shares", "max_position_shares"),
+               "S2": ("size_shares", "min_depth_shares")}  # fmt: skip
+
+
+def touch_mark_e6(settings: Settings) -> int:
+    """Returns the most that any strategy asks of a touch, 0 where one of them reads all of it."""
+    most = 0.0
+    for name in settings.strategies.__struct_fields__:
+        own = getattr(settings.strategies, name)
+        if not own.enabled:
+            continue
+        if name not in _TOUCH_ONLY:
+            return 0
+        most = max(most, *(getattr(own, field) for field in _TOUCH_ONLY[name]))
+    return shares_e6(most)

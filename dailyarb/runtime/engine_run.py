@@ -297,6 +297,8 @@ class EngineRun:
     def want(self, command: cmd.Subscribe) -> None:
         """Follows exactly these markets on the market channel, and names them to the recording."""
         self.market.want(command.markets)
+        for spec in command.markets:
+            self.discovery.follow(spec)  # a window of an earlier run is polled until decided
         self._catalogue.update({spec.slug: _entry(spec) for spec in command.markets})
         if self.settings.recording.enabled:
             # Frames name tokens only: without this list a recording cannot be replayed.

@@ -17,6 +17,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,8 @@ from dailyarb.runtime.paths import Places, holder_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = [sys.executable, "-m", "dailyarb"]
-# What a test cannot wait for: a minute until absence is believed, seconds for a leg to rest. Windows
-# are traded almost to their end, at whatever minute a test runs.
+# What a test cannot wait for: a minute until absence is believed, seconds for a leg to rest.
+# Windows are traded almost to their end, at whatever minute a test runs.
 QUICKER = {
     "min_time_left_s": "5.0",
     "stop_entry_s": "3.0",
@@ -242,10 +243,17 @@ def orders_while_halted(rows: list[Row]) -> list[str]:
     for row in rows:
         if isinstance(row.record, RungSet):
             rung = row.record.rung
-        elif isinstance(row.record, OrderSigned) and rung is Rung.HALTED:
-            if row.record.intent is not IntentKind.FLATTEN:
-                found.append(row.record.order_id)
+            continue
+        forbidden = rung is Rung.HALTED and isinstance(row.record, OrderSigned)
+        if forbidden and row.record.intent is not IntentKind.FLATTEN:
+            found.append(row.record.order_id)
     return found
+
+
+def theirs(truth: dict[str, Any]) -> dict[str, int]:
+    """Returns the venue's own count of shares by token, in micro-shares."""
+    sizes = {token: Fraction(text) for token, text in truth["shares"].items()}
+    return {token: round(size * 10**6) for token, size in sizes.items() if size}
 
 
 def runs(rows: list[Row]) -> int:

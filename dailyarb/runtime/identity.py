@@ -66,6 +66,9 @@ def identify(settings: Settings, greeting: Greeting | None, redactor: Redactor) 
         if not reference:
             raise SecretError(f"credentials.{name} is missing; see `dailyarb config schema`")
         values.append(resolve(reference, name).reveal())
+    if known.signature_type != EOA and not known.wallet:
+        what = f"credentials.wallet is missing: signature type {known.signature_type} names it"
+        raise SecretError(f"{what} as the maker; see `dailyarb config schema`")
     parts = (values[0], values[1], values[2], values[3])
     return _identity(parts, known.wallet, known.signature_type, redactor)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from dailyarb.core.domain.errors import InvariantBroken, JournalCorrupt
-from dailyarb.core.domain.records import OrderSigned
+from dailyarb.core.domain.records import OrderSigned, RunStarted
 from dailyarb.core.domain.rung import Evidence
 from dailyarb.core.ledger.ledger import Ledger
 from dailyarb.runtime.journal_read import Row, decode, walk
@@ -61,6 +61,7 @@ class _Fold:
         self.runs: dict[str, None] = {}
         self.rows = 0
         self._ledgers: dict[Evidence, Ledger] = {}
+        self._worlds: dict[Evidence, str] = {}
         self._counts: dict[Evidence, int] = {}
         self._orders: dict[str, bytes] = {}
         self._salts: set[int] = set()
@@ -68,6 +69,7 @@ class _Fold:
 
     def take(self, row: Row, told: bool) -> None:
         """Folds one row; `told` says whether its faults belong into the report."""
+        self._enter_world(row)
         ledger = self._ledgers.setdefault(row.evidence, Ledger())
         problems = self._order_faults(row)
         try:
@@ -80,8 +82,16 @@ class _Fold:
             self._counts[row.evidence] = self._counts.get(row.evidence, 0) + 1
             self.problems += [BadRow(row.seq, what) for what in problems]
 
+    def _enter_world(self, row: Row) -> None:
+        """Starts a ledger anew where an embedded world has ended: its money went with it."""
+        if not isinstance(row.record, RunStarted):
+            return
+        if self._worlds.get(row.evidence, row.record.world) != row.record.world:
+            del self._ledgers[row.evidence]
+        self._worlds[row.evidence] = row.record.world
+
     def accounts(self) -> tuple[Account, ...]:
-        """Returns what each evidence class adds up to."""
+        """Returns what each evidence class adds up to, an embedded one in its last world."""
         return tuple(
             Account(
                 evidence,

@@ -20,8 +20,9 @@ from dailyarb.core.domain.records import (
     OrderSigned,
     Record,
     RunEnded,
+    RunStarted,
 )
-from dailyarb.core.domain.rung import Evidence
+from dailyarb.core.domain.rung import Evidence, Mode
 from dailyarb.core.domain.settings import JournalSettings
 from dailyarb.runtime.journal import Journal
 from dailyarb.runtime.verify import verify
@@ -107,3 +108,14 @@ def test_an_altered_row_is_named_and_ends_the_reading(path: Path) -> None:
 def test_without_a_journal_there_is_nothing_to_verify(path: Path) -> None:
     with pytest.raises(JournalError):
         verify(path)
+
+
+def test_money_of_a_world_that_ended_is_not_carried(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    for run, world in (("r1", "embedded:1"), ("r2", "embedded:2")):
+        journal = Journal(path, run, Evidence.SIM)
+        started = RunStarted(run, "0", Mode.SIM, Evidence.SIM, "c", 1, world)
+        journal.append([started, Adjusted("opening", 10**9)], Instant(1, 1))
+        journal.close()
+    [account] = verify(path).accounts
+    assert account.cash_e6 == 10**9

@@ -150,11 +150,11 @@ class Ledger:
         return [] if books is None else list(books.waiting.values())
 
     def open_markets(self) -> list[str]:
-        """Returns the markets in which shares are held."""
+        """Returns the undecided markets in which shares are held, or were by fills unproven."""
         return [
             market_id
             for market_id, books in self._unsettled.items()
-            if any(books.positions.size_e6(o) for o in Outcome)
+            if books.waiting or any(books.positions.size_e6(o) for o in Outcome)
         ]
 
     def _book(self, fill: FillBooked, wall_ns: int) -> None:

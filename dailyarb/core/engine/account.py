@@ -120,7 +120,7 @@ def on_report(state: State, event: OrderReport, now: Instant, out: list[Command]
     order = state.orders.by_id.get(event.order_id)
     was = order.state if order else None
     state.tallies.unread_answers = 0
-    state.proofs.report(event, out)
+    state.proofs.report(event, out, now.mono_ns)
     if order is None or order.state is was:
         return
     if order.state is OrderState.CANCELLED:
@@ -416,7 +416,7 @@ def _orders_agree(state: State, event: AccountReport, now: Instant, out: list[Co
         )
     for order in state.orders.live():
         if order.order_id in listed:
-            state.proofs.listed(order, event.asked_ns, out)
+            state.proofs.listed(order, now.mono_ns, out)
         elif not order.takes:
             state.proofs.unlisted(order, event.asked_ns)
 

@@ -114,13 +114,17 @@ class Proofs:
         full = order.filled_e6 >= order.size_e6
         self._orders.move(order, OrderState.FILLED if full else order.ending, order.reason, out)
 
-    def report(self, event: OrderReport, out: list[Command]) -> Order | None:
-        """Takes the venue's dated word on one order (I20)."""
+    def report(self, event: OrderReport, out: list[Command], now_ns: int = 0) -> Order | None:
+        """Takes the venue's dated word on one order (I20).
+
+        It was read between the question and `now_ns`: an absence is as old as its question may
+        be, a presence as young as its answer.
+        """
         order = self._orders.by_id.get(event.order_id)
         if order is None or order.state in TERMINAL or not order.sent_ns:
             return order
         if event.known:
-            self._known(order, event, out)
+            self._known(order, event, max(now_ns, event.asked_ns), out)
         elif order.accepted and event.asked_ns > order.proven_ns:
             # It was accepted and is no longer in the active list: what did not fill is gone.
             state = OrderState.EXPIRED if order.takes else OrderState.CANCELLED
@@ -129,7 +133,9 @@ class Proofs:
             self._orders.move(order, OrderState.CANCELLED, "absent after late_arrival_ms", out)
         return order
 
-    def _known(self, order: Order, event: OrderReport, out: list[Command]) -> None:
+    def _known(
+        self, order: Order, event: OrderReport, heard_ns: int, out: list[Command]
+    ) -> None:
         order.accepted = True
         order.matched_e6 = max(order.matched_e6, event.matched_e6)
         if event.state in TERMINAL:
@@ -138,14 +144,14 @@ class Proofs:
             state = OrderState.CANCELLED if refused else event.state
             self._end(order, state, event.reason, event.asked_ns, out)
             return
-        order.proven_ns = max(order.proven_ns, event.asked_ns)
+        order.proven_ns = max(order.proven_ns, heard_ns)
         order.missing = False
         self._orders.move(order, OrderState.OPEN, "", out)
 
-    def listed(self, order: Order, asked_ns: int, out: list[Command]) -> None:
+    def listed(self, order: Order, heard_ns: int, out: list[Command]) -> None:
         """Takes the account's list of open orders as evidence that an order rests."""
         order.accepted, order.missing = True, False
-        order.proven_ns = max(order.proven_ns, asked_ns)
+        order.proven_ns = max(order.proven_ns, heard_ns)
         if order.state in (OrderState.UNKNOWN, OrderState.QUARANTINED):
             self._orders.move(order, OrderState.OPEN, "listed open", out)
 

@@ -232,7 +232,8 @@ class Feeds:
     def _list(self, spec: MarketSpec) -> None:
         # An event stands against metadata for a minute: which of them is older cannot be told.
         if spec.market_id not in self._framed:
-            self._knows(spec.market_id, spec.grid.tick_e4)
+            true = self.venue.listings[spec.market_id].tick_e4
+            self.stage.ticks[spec.market_id] = true if spec.grid.tick_e4 == true else 1
         self.stage.tell(ev.MarketListed(spec))
 
     # the reference and the settling feed

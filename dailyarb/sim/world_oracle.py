@@ -184,23 +184,29 @@ class Folded:
         return total
 
     def cash_e6(self) -> int:
-        """Returns cash by the journal."""
-        cash = self.other_cash + sum(p.cash_e6 for p in self.payouts.values())
+        """Returns cash by the journal; a decided market pays what its fills are worth by now."""
+        cash = self.other_cash
         for fill, state in self.fills.values():
             if state is not FillState.VOIDED:
                 cash += fill.cash_e6 - fill.fee_e6
+        for market_id, payout in self.payouts.items():
+            up = payout.up_price_e4
+            cash += up * self.bought_e6(market_id, Outcome.UP) // ONE
+            cash += (ONE - up) * self.bought_e6(market_id, Outcome.DOWN) // ONE
         return cash
 
-    def shares_e6(self, market_id: str, outcome: Outcome) -> int:
-        """Returns shares by the journal; none in a market that was paid."""
-        if market_id in self.payouts:
-            return 0
+    def bought_e6(self, market_id: str, outcome: Outcome) -> int:
+        """Returns shares bought less sold, voided fills left out."""
         return sum(
             fill.size_e6 if fill.side is Side.BUY else -fill.size_e6
             for fill, state in self.fills.values()
             if (fill.market_id, fill.outcome) == (market_id, outcome)
             and state is not FillState.VOIDED
         )
+
+    def shares_e6(self, market_id: str, outcome: Outcome) -> int:
+        """Returns shares by the journal; none in a market that was paid."""
+        return 0 if market_id in self.payouts else self.bought_e6(market_id, outcome)
 
 
 class Oracle:

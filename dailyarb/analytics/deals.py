@@ -181,6 +181,11 @@ class Deals:
         """Returns the block a window belongs to: windows that end together move together."""
         return self.windows.get(market_id, 0)
 
+    def ended(self) -> list[str]:
+        """Returns the windows that were seen to their end."""
+        last_ns = max((last for _, last in self.spans.values()), default=0)
+        return [name for name, spec in self.specs.items() if spec.end_ns <= last_ns]
+
     def result_e6(self, trade: Trade) -> int | None:
         """Returns a fill's result before fees; None while its window has not paid."""
         paid = self.paid_e4.get(trade.booked.market_id)

@@ -79,7 +79,7 @@ def as_text(parts: Sequence[Part], width: int = 100) -> str:
         elif isinstance(part, Words):
             out += ["", *_wrap(part.text, width)]
         elif isinstance(part, Grid):
-            out += ["", *([part.title] if part.title else []), *_aligned(part)]
+            out += ["", *([part.title] if part.title else []), *_fitted(part, width)]
         elif isinstance(part, Bars):
             out += ["", f"{part.title} ({part.unit})", *_text_bars(part)]
         else:
@@ -123,6 +123,16 @@ def _wrap(text: str, width: int) -> list[str]:
         else:
             lines.append(word)
     return lines
+
+
+def _fitted(grid: Grid, width: int) -> list[str]:
+    """Returns a table as it is, or on its side where only that fits."""
+    lines = _aligned(grid)
+    if max(map(len, lines)) <= width:
+        return lines
+    columns, *rows = zip(grid.columns, *grid.rows, strict=True)
+    turned = _aligned(Grid(grid.title, columns, tuple(rows)))
+    return turned if max(map(len, turned)) <= width else lines
 
 
 def _aligned(grid: Grid) -> list[str]:

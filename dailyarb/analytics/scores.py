@@ -32,6 +32,7 @@ from dailyarb.core.domain.units import SECOND
 HOUR_NS = 3_600 * SECOND
 DAY_NS = 24 * HOUR_NS
 DAYS_MIN = 30
+RATE_SPAN_NS = 240 * SECOND  # a rate a day wants most of a window at least
 _TAUS_S = (15, 30, 60, 120, 300, 900)
 _ANSWERED = frozenset(OrderState) - {
     OrderState.DRAFT, OrderState.SIGNED, OrderState.JOURNALLED, OrderState.SENT,
@@ -90,7 +91,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     markout_5s_cents: float | None
     markout_30s_cents: float | None
     marked: int
-    windows: int  # seen
+    windows: int  # seen to their end
     windows_won: int
     windows_lost: int
     blocks: int  # that hold fills
@@ -187,7 +188,7 @@ def score(deals: Deals, strategy: StrategyId, seed: int = 1) -> Score:
         markout_5s_cents=_marked(marks, 1),
         markout_30s_cents=_marked(marks, 2),
         marked=len(marks),
-        windows=len(deals.specs),
+        windows=len(deals.ended()),
         windows_won=sum(1 for net in windows.values() if net > 0),
         windows_lost=sum(1 for net in windows.values() if net < 0),
         blocks=held,
@@ -226,10 +227,9 @@ def _window_nets(book: _Book) -> dict[str, int]:
 
 
 def _blocks(book: _Book) -> list[tuple[int, int]]:
-    """Returns (net, shares) of every block that was seen, in order of time; unpaid ones are out."""
+    """Returns (net, shares) of every block that was seen to its end, in order of time."""
     deals = book.deals
-    found = {deals.block(market): [0, 0] for market in deals.paid_e4 if market in deals.windows}
-    found.update({block: [0, 0] for block in deals.windows.values()})
+    found = {deals.block(market): [0, 0] for market in deals.ended()}
     for trade, gross in book.paid:
         row = found.setdefault(deals.block(trade.booked.market_id), [0, 0])
         row[0] += gross - trade.booked.fee_e6
@@ -264,7 +264,7 @@ def _per_day(book: _Book) -> float | None:
     for first, last in sorted(book.deals.spans.values()):
         total += max(0, last - max(first, until))
         until = max(until, last)
-    return len(book.signals) * DAY_NS / total if total else None
+    return len(book.signals) * DAY_NS / total if total >= RATE_SPAN_NS else None
 
 
 def _expected(book: _Book) -> float | None:

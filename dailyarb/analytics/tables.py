@@ -44,7 +44,10 @@ def verdict(item: Score) -> str:
         return f"{name} [{where}]: meaningless here: {item.meaningless}."
     if not item.fills:
         return f"{name} [{where}]: {item.signals} signals, no fill."
-    said = f"{item.net_usd:+,.2f} USD net on {item.fills} fills in {item.blocks} blocks"
+    paid = item.fills - item.unsettled
+    if not paid:
+        return f"{name} [{where}]: {item.fills} fills, none of whose windows has paid yet."
+    said = f"{item.net_usd:+,.2f} USD net on {paid} fills in {item.blocks} blocks"
     per = item.interval_cents_share
     if per is None:
         return f"{name} [{where}]: {said}: {NOT_ENOUGH}."

@@ -377,6 +377,25 @@ def _evidence(sub: Sub) -> None:
     _json(verb)
 
 
+def _report(sub: Sub) -> None:
+    verb = _which(
+        _verb(
+            sub,
+            "report",
+            "one day of a journal: what was earned, by whom, and how sure one may be",
+            "dailyarb report --evidence paper\n"
+            "dailyarb report --day all --format html --output report.html",
+            "report:report",
+        )
+    )
+    add = verb.add_argument
+    add("--day", default="", metavar="D", help="as 2026-04-13, or all; default the newest")
+    add("--evidence", default="", metavar="CLASS", help="sim, replay, paper or live alone")
+    add("--format", choices=("text", "md", "html", "json", "csv"), default="text")
+    add("--output", type=Path, metavar="FILE", help="write it there")
+    add("--detail", action="store_true", help="also every cut of the result, as text")
+
+
 def _config(verb: argparse.ArgumentParser) -> None:
     """Adds the file a verb reads."""
     verb.add_argument(
@@ -467,5 +486,6 @@ def build() -> argparse.ArgumentParser:
     _ctl(sub)
     _tools(sub)
     _evidence(sub)
+    _report(sub)
     _files(sub)
     return parser

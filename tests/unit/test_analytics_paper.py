@@ -80,3 +80,10 @@ def test_html_is_one_page_that_asks_for_nothing() -> None:
     assert "The answer &lt;b&gt; stands first." in page
     assert not re.search(r"https?:|src=|<script|@import|url\(", page)
     assert "prefers-color-scheme" in page
+
+
+def test_a_table_that_is_too_wide_lies_on_its_side() -> None:
+    wide = Grid("t", tuple("abcdefgh"), (("S1", *["+1,000.00"] * 7),))
+    assert as_text([wide], width=100).splitlines()[1].startswith("a ")
+    turned = as_text([wide], width=40).splitlines()
+    assert turned[1:4] == ["a         S1", "-  ---------", "b  +1,000.00"]

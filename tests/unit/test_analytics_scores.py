@@ -244,6 +244,7 @@ def many(nets: list[int]) -> Score:
         story.tell(MarketSeen(spec(f"m{at}", story.at_s)))
         for _ in range(2):
             story.fill(story.order(market=f"m{at}"), market=f"m{at}")
+        story.at_s += 300
         story.tell(PayoutBooked(f"m{at}", 10_000 if won else 0, 0))
     return score(story.deals(), S1)
 
@@ -269,6 +270,9 @@ def test_windows_that_end_together_are_one_block() -> None:
     for name in ("a", "b"):
         story.tell(MarketSeen(spec(name)))
         story.fill(story.order(market=name), market=name)
+    story.at_s += 301
+    story.tell(MarketSeen(spec("not yet over", START_S + 300)))
+    for name in ("a", "b"):
         story.tell(PayoutBooked(name, 10_000, 0))
     found = score(story.deals(), S1)
     assert (found.blocks, found.windows, found.fills) == (1, 2, 2)

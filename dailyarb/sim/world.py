@@ -27,7 +27,7 @@ from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.core.engine.engine import Engine
 from dailyarb.sim.faults import Profile, draw
 from dailyarb.sim.world_bugs import Bug
-from dailyarb.sim.world_end import problems
+from dailyarb.sim.world_end import problems, unlike_recovered
 from dailyarb.sim.world_feeds import Feeds
 from dailyarb.sim.world_oracle import Oracle, Violation
 from dailyarb.sim.world_plan import Plan
@@ -251,9 +251,17 @@ class World:
             found = problems(self)
             if not found:
                 self.process.engine.view(self.instant())
+                self._recovers()
                 return
             if self.now_ns >= limit_ns:
                 raise Violation("; ".join(found[:3]))
+
+    def _recovers(self) -> None:
+        """Judges that a restart at this point would know what the living engine knows."""
+        fresh = Engine(self.settings, birth(self.life + 1), self.journal, self.instant())
+        found = unlike_recovered(self, fresh) if self.bug is None else []
+        if found:
+            raise Violation(found[0])
 
     def _until(self, end_ns: int) -> None:
         """Runs everything due before a moment."""

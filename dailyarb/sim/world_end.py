@@ -11,6 +11,7 @@ from dailyarb.core.domain.rung import Rung
 from dailyarb.sim.world_oracle import DUST_E6
 
 if TYPE_CHECKING:
+    from dailyarb.core.engine.engine import Engine
     from dailyarb.sim.world import World
 
 CENT_E6 = 10_000
@@ -28,6 +29,41 @@ def problems(world: World) -> list[str]:
         *_naked(world),
         *_trading(world),
     ]
+
+
+def unlike_recovered(world: World, fresh: Engine) -> list[str]:
+    """Returns where an engine recovered from the journal differs from the one that wrote it (I3).
+
+    Args:
+        world: at its end.
+        fresh: an engine born from the world's whole journal.
+    """
+    lived, again = _facts(world.process.engine), _facts(fresh)
+    unlike = [key for key in lived if lived[key] != again[key]]
+    return [f"I3 recovery: {key} is {again[key]}, was {lived[key]}" for key in unlike]
+
+
+def _facts(engine: Engine) -> dict[str, object]:
+    state = engine.state
+    shares = {
+        (market, outcome.value): (
+            books.positions.size_e6(outcome),
+            books.confirmed.size_e6(outcome),
+        )
+        for market, books in state.ledger.markets.items()
+        for outcome in Outcome
+    }
+    latched = [n for n, b in state.breakers.by_name.items() if b.tripped and b.rule.manual]
+    return {
+        "cash": state.ledger.accounts.cash,
+        "fees": state.ledger.accounts.fees,
+        "shares": {key: sizes for key, sizes in shares.items() if any(sizes)},
+        "live orders": sorted(o.order_id for o in state.orders.live()),
+        "filled": {o.order_id: o.filled_e6 for o in state.orders.live()},
+        "naked": {p.pair_id: p.excess_e6 for p in state.pairs.open.values() if p.excess_e6},
+        "rung": state.rungs.operator.name,
+        "latched": sorted(latched),
+    }
 
 
 def _fills(world: World) -> Iterator[str]:

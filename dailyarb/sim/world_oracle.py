@@ -32,6 +32,7 @@ COMMANDS_PER_S_MAX = 120
 LATCHED = frozenset({"loss.day", "loss.drawdown", "loss.streak", "fee.gap", "task", "auth"})
 DUST_E6 = 5_000_000
 USD = 1_000_000
+ASKS_WITHIN_NS = 1_500 * MS
 
 
 class Violation(AssertionError):
@@ -48,6 +49,7 @@ class Heard(Protocol):
     stamp_ns: dict[str, int]  # newest venue stamp delivered, by market
     reference_ns: int
     settle_ns: int
+    frozen_until: int  # until when the process stands still
     ticks: dict[str, int]  # tick in force as delivered, by market
 
     def venue_ns(self) -> int:
@@ -233,8 +235,8 @@ class Oracle:
         self.folded.take(record, self.heard.now_ns)
         if isinstance(record, rec.OrderMoved) and record.state in TERMINAL:
             self._dead(record)
-        elif isinstance(record, rec.OrderMoved) and record.state is OrderState.UNKNOWN:
-            self.folded.unknown_ns.setdefault(record.order_id, self.heard.now_ns)
+        if isinstance(record, rec.OrderMoved):
+            self._asked(record)
 
     def flushed(self, records: list[rec.Record]) -> None:
         """Notes what is durable."""
@@ -248,6 +250,17 @@ class Oracle:
         for record, _ in journal:
             self.folded.take(record, self.heard.now_ns)
         self.folded.reborn()
+
+    def _asked(self, record: rec.OrderMoved) -> None:
+        """Judges that an order of unknown outcome was asked about in time (F26)."""
+        now, unknown = self.heard.now_ns, self.folded.unknown_ns
+        if record.state is OrderState.UNKNOWN:
+            unknown.setdefault(record.order_id, now)
+            return
+        since = unknown.pop(record.order_id, now)
+        waited = now - max(since, self.heard.frozen_until)
+        if waited > ASKS_WITHIN_NS and self.asked.get(record.order_id, 0) < since - ASKS_WITHIN_NS:
+            raise Violation(f"I20 order {record.order_id[:10]}: nobody asked about it")
 
     def _dead(self, record: rec.OrderMoved) -> None:
         order = self.venue.orders.get(record.order_id)

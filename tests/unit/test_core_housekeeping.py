@@ -18,6 +18,7 @@ from dailyarb.core.domain.events import (
     LatencyReport,
     LegOutcome,
     LoopLag,
+    OperatorCommand,
     ParametersChosen,
     Signed,
     StageLatency,
@@ -30,6 +31,7 @@ from dailyarb.core.domain.events import (
 from dailyarb.core.domain.ids import FeedId, Gate, Severity, StrategyId
 from dailyarb.core.domain.intents import Blocked
 from dailyarb.core.domain.market import MarketState, Outcome
+from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import FillState, OrderState
 from dailyarb.core.domain.records import BreakerMoved, IntentTaken, OrderMoved, PairClosed
 from dailyarb.core.domain.rung import Rung
@@ -230,6 +232,19 @@ def test_a_pair_that_cannot_get_out_says_so_and_stops_all_entries() -> None:
     assert "one-sided" in str(rig.state.alerts) or rig.state.pairs.naked_e6() == 20_000_000
     rig.advance(2.0)
     assert rig.state.pairs.overdue_ms(rig.clock.now().mono_ns) > 2_000
+
+
+def test_a_halted_engine_does_not_wait_for_a_leg_it_may_not_unwind() -> None:
+    rig = Rig(settings(S2_ONLY)).ready()
+    rig.book(*WIDE)
+    up, down = (o.order_id for o in rig.submits[0].orders)
+    rig.fill(up, 20, maker=True)
+    rig.feed(_gone(rig, down))
+    rig.feed(OperatorCommand(OperatorVerb.HALT, "test"))
+    rig.feed(StopRequested("test"))
+    rig.advance(0.2)
+    (leaves,) = rig.all(cmd.Exit)
+    assert leaves.code == 0 and "1 pairs one-sided" in leaves.why
 
 
 def _gone(rig: Rig, order_id: str):  # type: ignore[no-untyped-def]

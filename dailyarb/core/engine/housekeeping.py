@@ -375,7 +375,9 @@ def _verify_halt(state: State, now: Instant) -> None:
 def _stop(state: State, now: Instant, out: list[Command]) -> None:
     live = state.orders.live()
     naked = sum(p.naked_since_ns > 0 for p in state.pairs.open.values())
-    clear = not live and not naked
+    # Halted by a person, a lone leg may not be unwound: there is nothing to wait for.
+    waits = naked and state.rungs.operator is not Rung.HALTED
+    clear = not live and not waits
     if not clear and now.mono_ns < state.stop_deadline_ns:
         return
     if live:

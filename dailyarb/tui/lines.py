@@ -155,15 +155,14 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     rows: list[str] = []
     current = ""
     for word in clean(text).split():
-        while len(word) > width - len(indent):
-            cut = max(1, width - len(indent) - (len(current) + 1 if current else 0))
-            current = f"{current} {word[:cut]}" if current else word[:cut]
-            rows.append(current)
-            word, current = word[cut:], indent
         if current.strip() and len(current) + 1 + len(word) > width:
             rows.append(current)
-            current = indent
+            current = ""
+        lead = indent if rows else ""
+        while len(lead) + len(word) > width:
+            cut = max(1, width - len(lead))
+            rows.append((lead + word[:cut])[:width])
+            word, lead = word[cut:], indent if len(indent) < width else ""
         if word:
-            lead = indent if rows else ""
             current = f"{current} {word}" if current.strip() else lead + word
     return [*rows, current] if current.strip() else rows

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
-from dailyarb.tui.format import ASCII
+from dailyarb.tui.format import ASCII, clean
 from dailyarb.tui.lines import STYLES, Line, faded, filled
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class LinePane(Widget):
         return self._take(rows, width)
 
     def _set_titles(self, scene: Scene) -> None:
-        above, below = self.titles(scene)
+        above, below = (_title(text) for text in self.titles(scene))
         if self.ascii_only:
             above, below = above.translate(ASCII), below.translate(ASCII)
         if self.border_title != above:
@@ -146,3 +146,11 @@ class LinePane(Widget):
     def shown(self) -> list[str]:
         """Returns the text of the rows as last drawn."""
         return [row.text for row in self._lines]
+
+
+_BRACKETS = str.maketrans("[]", "()")
+
+
+def _title(text: str) -> str:
+    """Returns a title without wide characters, and without what would be read as markup."""
+    return clean(text).translate(_BRACKETS)

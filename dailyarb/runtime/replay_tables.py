@@ -3,7 +3,7 @@
 | columns | one row is | what the source cannot say |
 | --- | --- | --- |
 | `bid1 .. asz5`, `recv_ms` | five levels a side of one token | which token, prints, reference |
-| `up_mid`, `binance_micro`, `strike` | an Up mid or Binance's microprice | the touch around the mid |
+| `up_mid`, `binance_micro`, `strike` | Up mid or Binance microprice | the touch around the mid |
 
 Nothing else is made up: where a touch is, it is one tick or one half tick around the mid, with the
 median sizes of the depth recordings (FINDINGS.md, 2), and the script says so.

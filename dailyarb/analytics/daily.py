@@ -81,7 +81,7 @@ def _span(deals: Deals) -> str:
     ended = deals.ended()
     ends = [deals.specs[name].end_ns for name in ended]
     days = sorted({day_of(end) for end in ends})
-    when = "no window ended" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    when = " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "no window ended"
     hours = sum(last - first for first, last in deals.spans.values()) / HOUR_NS
     return f"{when}, {len(ends)} windows ended, {len(deals.spans)} runs, {hours:.1f} h"
 

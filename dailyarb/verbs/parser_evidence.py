@@ -1,0 +1,92 @@
+"""The grammar of the verbs that say what is true: backtest, report, evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dailyarb.verbs.words import Sub, add_config, add_json, add_verb, add_which, names
+
+
+def add_backtest(sub: Sub) -> None:
+    """Adds `backtest`."""
+    verb = add_verb(
+        sub,
+        "backtest",
+        "recordings through the same engine: signals, fills, money, and how sure one may be",
+        "dailyarb backtest recordings/ --strategy S2\n"
+        "dailyarb backtest a.jsonl.zst --set S2.max_pair_cost_cents=96,97 --report out.html",
+        "backtest:backtest",
+    )
+    add_config(verb)
+    add = verb.add_argument
+    add("paths", nargs="+", metavar="PATH", help="file, folder, or several joined with +")
+    add("--strategy", type=names, default=(), metavar="S1,S5", help="only these, switched on")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting; several values with commas make a grid",
+    )
+    add(
+        "--latency",
+        type=names,
+        default=("20", "100", "300"),
+        metavar="MS",
+        help="one way to the venue, default 20,100,300; the first heads the report",
+    )
+    add(
+        "--queue",
+        type=names,
+        default=("adverse", "optimistic"),
+        metavar="WHERE",
+        help="of resting orders, default adverse,optimistic",
+    )
+    add(
+        "--rules",
+        choices=("recorded", "today"),
+        default="recorded",
+        help="fee and hold of the recording's date, or today's",
+    )
+    add("--seed", type=int, default=1, metavar="N", help="of latencies and redrawn blocks")
+    add("--jobs", type=int, default=0, metavar="N", help="processes, default one a free core")
+    add("--detail", action="store_true", help="also every cut of the result, as text")
+    add("--report", type=Path, metavar="FILE", help="one HTML page that needs no network")
+    add_json(verb)
+
+
+def add_report(sub: Sub) -> None:
+    """Adds `report`."""
+    verb = add_which(
+        add_verb(
+            sub,
+            "report",
+            "one day of a journal: what was earned, by whom, and how sure one may be",
+            "dailyarb report --evidence paper\n"
+            "dailyarb report --day all --format html --output report.html",
+            "report:report",
+        )
+    )
+    add = verb.add_argument
+    add("--day", default="", metavar="D", help="as 2026-04-13, or all; default the newest")
+    add("--evidence", default="", metavar="CLASS", help="sim, replay, paper or live alone")
+    add("--format", choices=("text", "md", "html", "json", "csv"), default="text")
+    add("--output", type=Path, metavar="FILE", help="write it there")
+    add("--detail", action="store_true", help="also every cut of the result, as text")
+
+
+def add_evidence(sub: Sub) -> None:
+    """Adds `evidence`."""
+    verb = add_verb(
+        sub,
+        "evidence",
+        "which hypotheses stand on a folder of recordings, as one page of Markdown",
+        "dailyarb evidence recordings/ --output docs/evidence.md",
+        "evidence:evidence",
+    )
+    add_config(verb)
+    verb.add_argument("folder", type=Path, metavar="FOLDER", help="in the layout of the page")
+    verb.add_argument("--output", type=Path, metavar="FILE", help="write it there")
+    verb.add_argument(
+        "--jobs", type=int, default=0, metavar="N", help="processes, default one a free core"
+    )

@@ -25,11 +25,9 @@ from dailyarb._fast.spot import SpotRouter
 from dailyarb.config import Loaded
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.events import Event, OperatorCommand, StopRequested, TaskDied
-from dailyarb.core.domain.market import MarketSpec
 from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.rung import MODE_EVIDENCE, Mode
 from dailyarb.core.domain.settings import ConfigMode, VenueKind
-from dailyarb.core.domain.units import to_decimal_text
 from dailyarb.core.engine.engine import MARKETS_MAX, Engine
 from dailyarb.core.engine.state import Birth
 from dailyarb.runtime.asks import Asks
@@ -61,6 +59,7 @@ from dailyarb.runtime.ports import (
 from dailyarb.runtime.private import SettlementFeed, UserFeed
 from dailyarb.runtime.readings import Readings, run_totals
 from dailyarb.runtime.record import CHANNEL_CODES, Channel, Recorder
+from dailyarb.runtime.recorded_markets import RecordedMarkets
 from dailyarb.runtime.recover import load
 from dailyarb.runtime.replay_watch import recording_ended
 from dailyarb.runtime.streams import MarketFeed, SpotFeed
@@ -117,7 +116,7 @@ class EngineRun:
         self._noted: dict[str, int] = {}
         self._opened = False
         self._stand_in: StandIn | None = None
-        self._catalogue: dict[str, dict[str, str]] = {}
+        self._recorded: RecordedMarkets | None = None
 
     # birth
 
@@ -159,6 +158,8 @@ class EngineRun:
         )
         self.board = BoardWriter.create(self.places.board, self.run_id, MARKETS_MAX)
         self.ring = Ring(settings.recording.ring_mib << 20)
+        if settings.recording.enabled:
+            self._recorded = RecordedMarkets(self.places.recordings)
         self._opened = True
         self.log.event(
             "info",
@@ -299,11 +300,8 @@ class EngineRun:
         self.market.want(command.markets)
         for spec in command.markets:
             self.discovery.follow(spec)  # a window of an earlier run is polled until decided
-        self._catalogue.update({spec.slug: _entry(spec) for spec in command.markets})
-        if self.settings.recording.enabled:
-            # Frames name tokens only: without this list a recording cannot be replayed.
-            path = self.places.recordings / "markets.json"
-            path.write_bytes(msgspec.json.encode(list(self._catalogue.values())))
+        if self._recorded is not None:
+            self._recorded.learn(command.markets)
 
     def resync(self, command: cmd.Resync) -> None:
         """Fetches a snapshot of one market."""
@@ -392,7 +390,8 @@ class EngineRun:
             if self._venues is not None and self._venues.ended is not None:
                 self._venues_gone()
             elif self._replaying and await recording_ended(self._session, self.control_url):
-                self.stop("the recording has ended", True)
+                # Cancels get a second to be answered; the next look leaves at once.
+                self.stop("the recording has ended")
 
     @property
     def _replaying(self) -> bool:
@@ -469,16 +468,6 @@ class EngineRun:
     def summary(self) -> dict[str, Any]:
         """Returns the run summary, frames and faults included."""
         return run_totals(self.engine, self.spot_router, self.clock.now())
-
-
-def _entry(spec: MarketSpec) -> dict[str, str]:
-    return {
-        "slug": spec.slug,
-        "conditionId": spec.market_id,
-        "upTokenId": spec.up_token,
-        "downTokenId": spec.down_token,
-        "tickSize": to_decimal_text(spec.grid.tick_e4, 4),
-    }
 
 
 def _spin(loop: asyncio.AbstractEventLoop) -> None:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple, cast
 
 from dailyarb.sim import wire
@@ -33,6 +34,7 @@ from dailyarb.sim.types import NS_PER_MS, NS_PER_S, Delivery, Frame, Held, Reply
 
 STATUS_PATH = "/control/status"
 _END = b"end of the recording"
+_QUOTED_WITHIN = 20_000  # frames of a recording in which each symbol it holds has spoken
 
 
 class ReplayProfile(NamedTuple):
@@ -321,14 +323,17 @@ class ReplayVenues:
         """Returns a stand-in for each recorded symbol, from its first quote."""
         found: dict[str, StandIn] = {}
         for recording in self.play.recordings:
-            if recording.source is not Source.COMBINED:
+            if recording.source not in (Source.COMBINED, Source.SEGMENT):
                 continue
             spot = ReplaySpot(self.play.begin_ns)
-            for frame in recording.frames():
-                quote = spot.play(frame.payload, frame.at_ns)
-                if quote is not None:
-                    found.setdefault(quote[0], StandIn(self.play.begin_ns, quote[1]))
-                    break
+            for frame in islice(recording.frames(), _QUOTED_WITHIN):
+                spoken = frame.channel is Channel.BINANCE
+                quote = spot.play(frame.payload, frame.at_ns) if spoken else None
+                if quote is None:
+                    continue
+                found.setdefault(quote[0], StandIn(self.play.begin_ns, quote[1]))
+                if recording.source is Source.COMBINED:
+                    break  # one symbol a file
         return found
 
     def _settlement(self, now_ns: int) -> SettlementModel:

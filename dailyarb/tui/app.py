@@ -16,7 +16,6 @@ from textual.events import AppBlur, AppFocus
 from textual.screen import Screen
 
 from dailyarb.core.domain.settings import Ui
-from dailyarb.resources import themes_dir
 from dailyarb.tui import previews, themes
 from dailyarb.tui.dialogs import Dialog, Page, Preview
 from dailyarb.tui.driver import HaltKeys, halting
@@ -101,7 +100,7 @@ class Console(App[int], inherit_bindings=False):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Gives every `$da-` variable a value, so that Textual's own themes work too."""
-        return themes.variables(themes.load(themes_dir() / f"{themes.DEFAULT}.toml"))
+        return dict(themes.default_variables())
 
     def on_mount(self) -> None:
         """Starts the one timer, and the task that starts and watches the engine."""

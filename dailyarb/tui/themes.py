@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -173,6 +174,12 @@ def as_textual(palette: Palette) -> Theme:
 
     colors: dict[str, Any] = {name: palette.colors[name] for name in COLORS}
     return Theme(name=palette.name, dark=palette.dark, variables=variables(palette), **colors)
+
+
+@functools.cache
+def default_variables() -> dict[str, str]:
+    """Returns the default theme's CSS variables; read once a process."""
+    return variables(load(themes_dir() / f"{DEFAULT}.toml"))
 
 
 def check(palette: Palette) -> list[Finding]:

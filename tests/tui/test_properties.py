@@ -63,7 +63,7 @@ async def test_random_views_never_raise_and_never_overflow() -> None:
     source = source_of()
     for size in ((80, 24), (200, 60)):
         async with console(source, size) as (app, pilot):
-            for step in range(24):
+            for step in range(16):
                 source.show(random_view(rng), age_ms=rng.choice((0, 3_000)))
                 source._books.update({slot: rng.choice(DEPTHS) for slot in range(-1, 60)})
                 await pilot.press(str(step % len(VIEWS) + 1))

@@ -11,7 +11,7 @@ _COLORS = {
 _WORDS = {
     "critical": "$da-text-critical", "live": "$da-text-live", "own": "$da-text-own",
     "head": "bold", "strong": "bold", "key": "bold", "halted": "bold reverse", "cursor": "bold",
-    "stale": "bold", "warn": "bold", "old": "dim",
+    "stale": "bold", "warn": "bold",
 }  # fmt: skip
 
 

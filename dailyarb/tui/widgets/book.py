@@ -225,7 +225,7 @@ class Reference(LinePane):
         """Returns the asset's name and the legend."""
         desk = scene.market
         name = desk.asset if desk is not None else "-"
-        return f"reference {name}: ● Binance  ○ settle", ""
+        return f"{name} ● Binance ○ settle", ""
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """Returns the chart and the facts under it."""

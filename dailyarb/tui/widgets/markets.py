@@ -53,7 +53,7 @@ class Markets(TablePane):
         """Returns the columns; from 100 cells on, the gate's name has room behind the state."""
         wanted = self.COLUMNS
         if width >= 100:
-            wanted = (*wanted[:-1], wanted[-1]._replace(title="STATE / why", width=24))
+            wanted = (*wanted[:-1], wanted[-1]._replace(title="STATE / why", width=26))
         return choose(wanted, width - 1)
 
     def records(self, scene: Scene) -> list[Record]:
@@ -129,7 +129,7 @@ def state_cell(desk: Desk, room: int) -> tuple[str, str]:
     elif desk.why is not None:
         detail = desk.why.gate.value
         numbers = f.gate_numbers(desk.why.gate, desk.why.now, desk.why.limit)
-        detail += f" {numbers}" if numbers else ""
+        detail += f" {numbers.partition(',')[0]}" if numbers else ""
     elif desk.book is not BookState.SYNCED:
         detail = f"book {BOOK_WORDS[desk.book]}"
     if desk.rung is not Rung.FULL:

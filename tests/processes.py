@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,12 +198,16 @@ class Machine:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process.pid, signal.SIGCONT)
                 stop_process(process, 3.0)
-        keeper = holder_of(self.places.state_dir / "keeper.lock")
-        pid = keeper.get("pid") if keeper else None
-        if isinstance(pid, int):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-            until(lambda: holder_of(self.places.state_dir / "keeper.lock") is None, "keeper ends")
+        for lock in self.places.state_dir.parent.glob("*/keeper.lock"):
+            pid = (holder_of(lock) or {}).get("pid")
+            if isinstance(pid, int):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+                until(partial(_free, lock), "keeper ends")
+
+
+def _free(lock: Path) -> bool:
+    return holder_of(lock) is None
 
 
 @contextmanager

@@ -76,12 +76,12 @@ class PaperVenue(DryVenue):
 
     def cancel(self, command: cmd.Cancel) -> None:
         """Sends cancels; a fill may come first."""
-        self._desk.cancel(command.order_ids, boot_ns())
+        self._desk.cancel(command.order_ids, command.asked_ns)
         self._arm()
 
     def cancel_all(self, command: cmd.CancelAll) -> None:
         """Cancels every order, or one market's."""
-        self._desk.cancel_all(command, boot_ns())
+        self._desk.cancel_all(command, command.asked_ns)
         self._arm()
 
     def order(self, command: cmd.QueryOrder) -> None:

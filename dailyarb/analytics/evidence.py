@@ -17,6 +17,7 @@ import msgspec
 from dailyarb import config
 from dailyarb.analytics.backtest import LATENCIES_MS, Choice, Outcome, Plan, Tell, run, variants
 from dailyarb.analytics.paper import Grid, Heading, Part, Words
+from dailyarb.analytics.pricing import Fit, fits
 from dailyarb.analytics.replayed import basis, sensitivity, trials
 from dailyarb.analytics.scores import Score
 from dailyarb.analytics.tables import (
@@ -54,7 +55,7 @@ STUDIES = (
         "than 250 s",
         "Do both bids, rested below a dollar together, earn more on completed pairs than the "
         "one-sided ones cost?",
-        tuple((("strategies.S2.max_pair_cost_cents", str(c)),) for c in (93, 95, 97, 98)),
+        tuple((("strategies.S2.max_pair_cost_cents", str(c)),) for c in (95, 97, 98)),
     ),
     Study(
         "S1 stale odds beside Binance",
@@ -91,7 +92,7 @@ def page(data: Path, jobs: int, tell: Tell) -> list[Part]:
     parts += [Heading("In short"), *(Words(_plain(item)) for item in found)]
     parts += [Words(f"{study.title}: skipped, {study.path} is not in the folder.")
               for study in absent]  # fmt: skip
-    parts += [*_probe(data), *_rate(found)]
+    parts += [*_probe(data), *_rate(found), *_pricing(data)]
     for item in found:
         parts += _section(item)
     return [*parts, Heading("How to read this"), small_print(), _limits()]
@@ -248,6 +249,40 @@ def _probe(data: Path) -> Iterator[Part]:
          "USD a window, 5 shares"),
         tuple(rows),
     )  # fmt: skip
+
+
+def _pricing(data: Path) -> Iterator[Part]:
+    """Gives P(up) against recorded prices and outcomes."""
+    yield Heading("Fair value against recorded prices")
+    found = list(fits(data))
+    yield Grid(
+        "",
+        ("recording", "samples", "fitted sigma, bp a root second", "residual, c", "with the "
+         "engine's own sigma, c", "Brier ours", "Brier market"),
+        tuple(
+            (
+                item.name, f"{item.n:,}", f"{item.sigma * 1e4:.2f}",
+                f"{item.residual_sd * 100:.1f}", *(
+                    "-" if value is None else text.format(value)
+                    for value, text in (
+                        (None if item.causal_sd is None else item.causal_sd * 100, "{:.1f}"),
+                        (item.brier_ours, "{:.3f}"),
+                        (item.brier_market, "{:.3f}"),
+                    )
+                ),
+            )
+            for item in found
+            if isinstance(item, Fit)
+        ),
+    )  # fmt: skip
+    for text in found:
+        if isinstance(text, str):
+            yield Words(text)
+    yield Words(
+        "One sigma fitted to each set, spot rule; no source but adrien carries enough Binance to "
+        "let the engine's own sigma speak at five minutes. On houssem98 the market knows the "
+        "settling feed and we are given Binance's open only: near the end that shows."
+    )
 
 
 def _limits() -> Words:

@@ -133,13 +133,13 @@ def _ends_when(engine: Engine, enough: Callable[[int], bool]) -> None:
     state = engine.state
     report = state.proofs.report
 
-    def hasty(event: ev.OrderReport, out: list[cmd.Command]) -> Any:
+    def hasty(event: ev.OrderReport, out: list[cmd.Command], now_ns: int = 0) -> Any:
         order = state.orders.by_id.get(event.order_id)
         live = order is not None and order.state not in TERMINAL and order.sent_ns
         if live and order is not None and not event.known and enough(order.asks):
             state.orders.move(order, OrderState.CANCELLED, "not found", out)
             return order
-        return report(event, out)
+        return report(event, out, now_ns)
 
     _swap(state.proofs, "report", hasty)
 
@@ -312,9 +312,9 @@ BUGS: tuple[Bug, ...] = (
     Bug("nodedup", "applies a repeated fill twice", "F47", 6, bend=_no_dedup),
     Bug("resign", "on timeout signs a new order", "F26", 12, plant=_resign),
     Bug("notfound", "one 'not found' closes an order", "F27", 60, plant=_not_found),
-    Bug("threeasks", "three 'not found' close an order", "F27", 200, plant=_three_asks),
+    Bug("threeasks", "three 'not found' close an order", "F27", 60, plant=_three_asks),
     Bug("sendfirst", "sends before journalling", "F68", 30, sends_first=True),
-    Bug("oldanswer", "dates an answer by its arrival", "F27", 3_000, bend=_old_answer),
+    Bug("oldanswer", "dates an answer by its arrival", "F27", 60, bend=_old_answer),
     Bug("cancelstate", "takes a cancel for a state", "F36", 12, plant=_cancel_is_state),
     Bug("byposition", "matches answers by position", "F31", 40, bend=_by_position),
     Bug("bytrade", "keys fills by trade alone", "F25", 40, plant=_by_trade),
@@ -323,8 +323,8 @@ BUGS: tuple[Bug, ...] = (
     Bug("halfsnapshot", "believes a truncated page", "F49", 12, bend=_half_snapshot),
     Bug("norung", "ignores the rung", "F84", 12, plant=_no_rung),
     Bug("noboot", "trades before reconciling", "F68", 40, plant=_no_boot),
-    Bug("rungrestart", "a restart raises the rung", "F68+F84", 400, plant=_rung_restart),
-    Bug("lostpairs", "a restart forgets open pairs", "F68", 100, plant=_lost_pairs),
+    Bug("rungrestart", "a restart raises the rung", "F68+F84", 60, plant=_rung_restart),
+    Bug("lostpairs", "a restart forgets open pairs", "F68", 12, plant=_lost_pairs),
     Bug("samesalts", "a restart reuses salts", "F68", 60, plant=_same_salts),
     Bug("blindgate", "counts no open orders as exposure", "F26", 40, plant=_blind_gate),
     Bug("oldbook", "does not look at a book's age", "F01", 40, plant=_old_book),

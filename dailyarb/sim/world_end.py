@@ -60,7 +60,11 @@ def _facts(engine: Engine) -> dict[str, object]:
         "shares": {key: sizes for key, sizes in shares.items() if any(sizes)},
         "live orders": sorted(o.order_id for o in state.orders.live()),
         "filled": {o.order_id: o.filled_e6 for o in state.orders.live()},
-        "naked": {p.pair_id: p.excess_e6 for p in state.pairs.open.values() if p.excess_e6},
+        "naked": {
+            pair.pair_id: pair.excess_e6
+            for pair in state.pairs.open.values()
+            if pair.excess_e6 and not state.ledger.market(pair.market_id).settled
+        },
         "rung": state.rungs.operator.name,
         "latched": sorted(latched),
     }

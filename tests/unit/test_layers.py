@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SIM = ROOT / "dailyarb" / "sim"
 # What puts the models on sockets, plays recordings, or judges orders against a recorded book.
 MOUNTS = re.compile(
-    r"(loopback|embedded|world(?!_venue)\w*|network|faults|recordings|replay\w*|fills\w*)\.py"
+    r"(loopback|embedded|world(?!_venue)\w*|network|fault\w*|recordings|replay\w*|fills\w*)\.py"
 )
 MODELS = sorted(
     path for path in SIM.glob("*.py") if path.name != "__init__.py" and not MOUNTS.match(path.name)

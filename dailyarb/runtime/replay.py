@@ -270,10 +270,10 @@ class Rehearsal:
         """
         player, at = self._player, 0
         while at < len(frames) and not self._over:
-            self._until(frames[at].at_ns)
+            due_ns = self._until(frames[at].at_ns, frames[-1].at_ns + 1)
             slices = player.slices
-            at = player.run(frames, at, self._due_ns(frames[-1].at_ns + 1))
-            if player.slices == slices:
+            at = player.run(frames, at, due_ns)
+            if player.slices == slices and not self._over:
                 raise InvariantBroken("what was due was not done")
             self.now_ns = max(self.now_ns, player.last_ns)
             for other in player.others:
@@ -297,11 +297,16 @@ class Rehearsal:
     def _later(self, at_ns: int, event: Event) -> None:
         self._plan(at_ns, partial(self._feed, event))
 
-    def _until(self, until_ns: int) -> None:
-        """Lets pass what is due by an instant: planned events, the engine's deadlines, fills."""
-        idle = 0
+    def _until(self, until_ns: int, latest_ns: int = 0) -> int:
+        """Lets pass what is due by an instant: planned events, the engine's deadlines, fills.
+
+        Returns:
+            What is due next, at most `latest_ns` or just behind the instant.
+        """
+        idle, latest_ns = 0, max(latest_ns, until_ns + 1)
+        due_ns = latest_ns
         while not self._over:
-            due_ns = self._due_ns(until_ns + 1)
+            due_ns = self._due_ns(latest_ns)
             if due_ns > until_ns:
                 break
             idle = idle + 1 if due_ns <= self.now_ns else 0
@@ -315,6 +320,7 @@ class Rehearsal:
             else:
                 self._feed(Tick())
         self.now_ns = max(self.now_ns, until_ns)
+        return due_ns
 
     def _due_ns(self, latest_ns: int) -> int:
         """Returns when something is due next: fills, planned events, the engine's deadline."""

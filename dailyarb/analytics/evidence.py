@@ -255,10 +255,11 @@ def _pricing(data: Path) -> Iterator[Part]:
     """Gives P(up) against recorded prices and outcomes."""
     yield Heading("Fair value against recorded prices")
     found = list(fits(data))
+    columns = ("recording", "samples", "fitted sigma, bp a root second", "residual, c",
+               "with the engine's own sigma, c", "Brier ours", "Brier market")  # fmt: skip
     yield Grid(
         "",
-        ("recording", "samples", "fitted sigma, bp a root second", "residual, c", "with the "
-         "engine's own sigma, c", "Brier ours", "Brier market"),
+        columns,
         tuple(
             (
                 item.name, f"{item.n:,}", f"{item.sigma * 1e4:.2f}",

@@ -89,13 +89,6 @@ def judge(desk: Machine, kills: int) -> None:
     assert report["ok"], report["problems"]
 
 
-def test_two_kills_lose_and_double_nothing(desk: Machine) -> None:
-    draw = random.Random(68)
-    for _ in range(2):
-        kill_at_random(desk, draw)
-    judge(desk, 2)
-
-
 @pytest.mark.slow
 def test_ten_kills_lose_and_double_nothing(desk: Machine) -> None:
     draw = random.Random(6810)

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from dailyarb import config
+from dailyarb.core.domain.events import OperatorCommand
 from dailyarb.core.domain.ids import FeedId, Gate
+from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.records import FillBooked, OrderMoved, OrderSigned
 from dailyarb.core.domain.rung import Evidence, Mode
 from dailyarb.core.domain.settings import ConfigMode, VenueKind
@@ -66,6 +68,8 @@ async def run(
         async with asyncio.timeout(60):
             while not task.done() and not done(life):  # noqa: ASYNC110 - a condition, bounded
                 await asyncio.sleep(0.02)
+        # Halted first: a lone leg of a pair is then nothing to wait for.
+        life.shell.feed(OperatorCommand(OperatorVerb.HALT, "test"))
         life.stop("test")
         assert await asyncio.wait_for(task, 20) == 0
     finally:

@@ -35,6 +35,7 @@ def test_a_wallet_in_use_under_another_name_is_refused_before_any_connection(
     assert not desk.places.journal.exists(), "nothing was begun"
 
 
+@pytest.mark.slow
 def test_two_names_run_side_by_side(desk: Machine) -> None:
     first = desk.start().ready()
     second = desk.start("--instance", "second")

@@ -269,6 +269,20 @@ def united(number: float | None, unit: str, decimals: int = 1) -> str:
     return f"{plain(number, decimals)}{clean(unit)}"
 
 
+def united_in(number: float | None, unit: str, width: int) -> str:
+    """Returns a number with its unit in at most `width` cells; decimals go first, then the unit."""
+    text = ""
+    for decimals in (2, 1, 0):
+        text = united(number, unit, decimals)
+        if len(text) <= width:
+            return text
+    for decimals in (2, 1, 0):
+        text = plain(number, decimals)
+        if len(text) <= width:
+            break
+    return text
+
+
 def bar(part: float, width: int) -> str:
     """Returns a bar of `width` cells filled to `part` (0 to 1)."""
     part = min(1.0, max(0.0, part)) if math.isfinite(part) else 0.0

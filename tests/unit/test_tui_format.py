@@ -44,6 +44,12 @@ def test_ages_fit_six_cells(ms: float | None, text: str) -> None:
     assert len(text) <= 6
 
 
+def test_units_give_way_before_digits_do() -> None:
+    assert f.united_in(0.53, "bp per root second", 8) == "0.53"
+    assert f.united_in(1234.5, "¢", 6) == "1,234¢"
+    assert f.united_in(12.0, "bp", 7) == "12.00bp"
+
+
 def test_time_left_warns_below_thirty_seconds() -> None:
     assert f.left(773 * 10**9) == "12:53"
     assert f.left(29 * 10**9) == "0:29!"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from dailyarb.core.domain.events import FeedStatus
+from dailyarb.core.domain.ids import FeedId
 from dailyarb.tui import format as f
 from dailyarb.tui.lines import Cell, Column, Line, line, pairs
 from dailyarb.tui.widgets.pane import LinePane
@@ -44,7 +45,13 @@ class Feeds(TablePane):
         """Returns one row per feed."""
         if scene.view is None:
             return []
-        return [_feed(row, scene.since_ms) for row in scene.view.feeds]
+        return [_feed(row, scene.since_ms) for row in in_order(scene.view.feeds)]
+
+
+def in_order(feeds: tuple[FeedState, ...]) -> list[FeedState]:
+    """Returns the feeds in the order of their names' table, wherever the engine puts them."""
+    order = list(FeedId)
+    return sorted(feeds, key=lambda feed: order.index(feed.feed))
 
 
 def _feed(row: FeedState, since_ms: float) -> Record:
@@ -57,8 +64,8 @@ def _feed(row: FeedState, since_ms: float) -> Record:
         "conns": (f"{row.connections}/{row.wanted}", "warn" if short else ""),
         "rate": f.plain(row.rate_hz, 1 if row.rate_hz < 100 else 0),
         "bytes": f.plain(row.bytes_hz / 1000, 1),
-        "p50": f.latency(row.lag_p50_ms * 1000),
-        "p99": f.latency(row.lag_p99_ms * 1000),
+        "p50": f.latency(row.lag_p50_ms * 1000) if row.lag_p50_ms else "-",
+        "p99": f.latency(row.lag_p99_ms * 1000) if row.lag_p99_ms else "-",
         "frames": f.count(row.frames),
         "faults": (f.count(row.faults), "critical" if row.faults else ""),
         "gaps": (f.count(row.gaps), "warn" if row.gaps else ""),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dailyarb.core.domain.rung import Rung
 from dailyarb.tui import format as f
-from dailyarb.tui.lines import Cell, Column, Line, LineBuilder, line
+from dailyarb.tui.lines import Cell, Column, Line, LineBuilder, choose, line
 from dailyarb.tui.widgets.pane import LinePane
 from dailyarb.tui.widgets.table import Record, TablePane
 
@@ -35,7 +35,10 @@ class Limits(TablePane):
 
     def columns(self, scene: Scene, width: int) -> tuple[Column, ...]:
         """Returns the columns, the bar no wider than is useful."""
-        return super().columns(scene, min(width, 90))
+        wanted = self.COLUMNS
+        if width >= 52:
+            wanted = (wanted[0]._replace(width=20), *wanted[1:])
+        return choose(wanted, min(width, 90) - 1)
 
     def records(self, scene: Scene) -> list[Record]:
         """Returns one row per limit."""
@@ -51,8 +54,8 @@ def _limit(row: LimitRow, bar_w: int) -> Record:
     style = "critical" if part >= 1 else "warn" if part >= 0.8 else ""
     cells: dict[str, Cell] = {
         "name": row.name,
-        "now": (f.united(row.now, row.unit), style),
-        "max": f.united(row.limit, row.unit),
+        "now": (f.united_in(row.now, row.unit, 7), style),
+        "max": f.united_in(row.limit, row.unit, 7),
         "share": f.percent(abs(row.now), row.limit) if part < 10 else ">9x",
         "bar": (f.bar(part, bar_w), style or "bid"),
         "scope": row.scope,
@@ -94,8 +97,8 @@ class Breakers(TablePane):
 def _breaker(row: BreakerRow, local: bool) -> Record:
     cells: dict[str, Cell] = {
         "name": row.name,
-        "now": f.united(row.now, row.unit),
-        "trip": f.united(row.limit, row.unit),
+        "now": f.united_in(row.now, row.unit, 7),
+        "trip": f.united_in(row.limit, row.unit, 7),
         "state": (row.state, _STATE_STYLES.get(row.state, "")),
         "effect": row.effect.name,
         "reset": row.reset,

@@ -67,8 +67,8 @@ def _signal(row: SignalRow, since_ms: float) -> Record:
     cells: dict[str, Cell] = {
         "strategy": row.strategy.value,
         "signal": row.name,
-        "value": f.united(row.value, row.unit, 2),
-        "limit": f.united(row.limit, row.unit, 2),
+        "value": f.united_in(row.value, row.unit, 8),
+        "limit": f.united_in(row.limit, row.unit, 7),
         "age": f.age(row.age_ms + since_ms),
         "gate": (row.verdict, _VERDICTS.get(row.verdict, "")),
     }

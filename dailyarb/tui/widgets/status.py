@@ -11,6 +11,7 @@ from dailyarb.core.domain.rung import Mode, Rung, RungCause
 from dailyarb.tui import format as f
 from dailyarb.tui.lines import Line, LineBuilder, faded, line
 from dailyarb.tui.source import LinkState, Role
+from dailyarb.tui.widgets.feeds import in_order
 from dailyarb.tui.widgets.pane import LinePane
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class StatusRows(LinePane):
             Field((f"config {view.config_hash[:6]}",), rank=9),
             Field((f"up {f.age((scene.wall_ns - view.started_ns) / 1e6)}",), rank=9),
         ]
-        right = [_feed_field(feed, scene.since_ms) for feed in view.feeds]
+        right = [_feed_field(feed, scene.since_ms) for feed in in_order(view.feeds)]
         zone = "" if scene.local_time else "Z"
         time_of_day = f.clock(scene.wall_ns, scene.local_time) + zone
         right += [_clock_field(view), Field((time_of_day,), rank=1)]

@@ -48,7 +48,7 @@ from dailyarb.sim.world_wire import Wire
 
 STEPS_MAX = 30_000
 CHECK_NS = 500 * MS
-BUG_CONVERGE_S = 40.0  # a defect that keeps a world from converging need not be waited for
+BUG_CONVERGE_S = 25.0  # a defect that keeps a world from converging need not be waited for
 TRACE_KEPT = 50
 SETTINGS = settings()
 STRICT = settings(max_reject_percent=30.0)
@@ -72,8 +72,17 @@ class Outcome(NamedTuple):
 class World:
     """Is one seed's world. It is its own clock, network heap, and witness of what was heard."""
 
-    def __init__(self, seed: int, profile: str = "", bug: Bug | None = None) -> None:
-        """Draws everything from the seed; `profile` is a fault that must be among the drawn."""
+    def __init__(
+        self, seed: int, profile: str = "", bug: Bug | None = None, kill_at: int = -1
+    ) -> None:
+        """Draws everything from the seed.
+
+        Args:
+            seed: names the world.
+            profile: a fault that must be among the drawn; several joined by "+".
+            bug: a defect to plant.
+            kill_at: kills the first life before this command, counted from its birth.
+        """
         rng = random.Random(seed)
         self.seed = seed
         self.profiles, self.knobs = draw(rng, profile)
@@ -116,6 +125,7 @@ class World:
         self.plan = Plan(self, _own(rng))
         self.oracle = Oracle(self, self.venue, self.knobs.overfill > 0)
         self.process = self._born()
+        self.process.kill_at = kill_at
 
     # the process
 
@@ -339,9 +349,19 @@ def _line(now_ns: int, kind: str, what: object) -> str:
     return f"{(now_ns - MONO_NS) / SECOND:9.3f} {kind:5s} {what}"
 
 
-def run_seed(seed: int, profile: str = "", bug: Bug | None = None) -> Outcome:
+def run_seed(
+    seed: int, profile: str = "", bug: Bug | None = None, kill_at: int = -1
+) -> Outcome:
     """Runs one seed's world to its end."""
-    return World(seed, profile, bug).run()
+    return World(seed, profile, bug, kill_at).run()
 
 
-__all__ = ["Outcome", "Profile", "World", "run_seed"]
+def commands_of(seed: int, profile: str = "") -> int:
+    """Returns how many commands the first life of a world runs: the places to kill it at."""
+    world = World(seed, profile)
+    first = world.process
+    world.run()
+    return first.commands
+
+
+__all__ = ["Outcome", "Profile", "World", "commands_of", "run_seed"]

@@ -61,6 +61,7 @@ class Process:
         self.engine = engine
         self.kill_at = -1  # commands left to run; negative: no kill is planned
         self.dead = False
+        self.commands = 0
         self._clock = clock
         self._outside = outside
         self._flush_first = flush_first
@@ -100,6 +101,7 @@ class Process:
             if self.kill_at == 0:
                 raise KilledError
             self.kill_at -= self.kill_at > 0
+            self.commands += 1
             self._do(command)
 
     def _do(self, command: cmd.Command) -> None:

@@ -230,6 +230,7 @@ def _tools(sub: Sub) -> None:
     verb.add_argument("--profile", default="", metavar="F26", help="with this fault; F26+F68: both")
     verb.add_argument("--bug", default="", metavar="NAME", help="plant a defect; all: each")
     verb.add_argument("--jobs", type=int, default=0, metavar="N", help="default: one a core")
+    verb.add_argument("--kills", action="store_true", help="kill each seed at every command")
     verb.add_argument("--table", action="store_true", help="the catalogue of faults as Markdown")
     add_json(verb)
     add_which(

@@ -44,6 +44,8 @@ def sim(arguments: Namespace, out: Output) -> int:
         raise UsageError(f"--bug {arguments.bug}: known are all, {', '.join(BUGS_BY_NAME)}")
     if not 1 <= arguments.seeds <= 10_000_000 or not 0 <= arguments.jobs <= 256:
         raise UsageError("--seeds: allowed 1 to 10,000,000; --jobs: 0 (all cores) to 256")
+    if arguments.kills:
+        return _kills(arguments, out)
     if arguments.seed is not None:
         return _one(arguments, out)
     return _bugs(arguments, out) if arguments.bug else _many(arguments, out)
@@ -62,6 +64,66 @@ def _one(arguments: Namespace, out: Output) -> int:
     else:
         _tell(found, out, trace=not arguments.trace)
     return NO if found.violation else 0
+
+
+def _kills(arguments: Namespace, out: Output) -> int:
+    began = time.perf_counter()
+    seeds = [arguments.seed] if arguments.seed is not None else list(range(arguments.seeds))
+    broken: list[tuple[int, Outcome]] = []
+    places = 0
+    with _progress(len(seeds)) as advance:
+        for seed in seeds:
+            for at, found in kill_everywhere(seed, arguments.profile, arguments.jobs):
+                places += 1
+                if found.violation:
+                    broken.append((at, found))
+            advance(1)
+    if out.json:
+        out.value(
+            {
+                "seeds": len(seeds),
+                "kills": places,
+                "violations": len(broken),
+                "failed": [{"kill_at": at, **_shaped(one)} for at, one in broken[:FAILURES_SHOWN]],
+            }
+        )
+        return NO if broken else 0
+    for at, found in broken[:FAILURES_SHOWN]:
+        out.write(f"killed before command {at}:")
+        _tell(found, out, trace=False)
+    took = time.perf_counter() - began
+    out.write(f"{len(seeds)} seeds, killed at each of {places:,} commands, {took:.1f} s")
+    out.write(f"{len(broken)} violations")
+    return NO if broken else 0
+
+
+def kill_everywhere(
+    seed: int, profile: str, jobs: int
+) -> Iterator[tuple[int, Outcome]]:
+    """Runs a world once for every command of its first life, killed before it.
+
+    Args:
+        seed: the world.
+        profile: a fault that is in it, or "".
+        jobs: processes; 0 takes one for each core, 1 stays in this process.
+    """
+    from dailyarb.sim.world import commands_of
+
+    count = commands_of(seed, profile)
+    work = [(seed, profile, at) for at in range(count)]
+    jobs = min(jobs or os.cpu_count() or 1, count)
+    if jobs == 1:
+        yield from enumerate(map(_killed, work))
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from enumerate(pool.map(_killed, work, chunksize=CHUNK))
+
+
+def _killed(job: tuple[int, str, int]) -> Outcome:
+    from dailyarb.sim.world import run_seed
+
+    seed, profile, at = job
+    return run_seed(seed, profile, kill_at=at)
 
 
 def _many(arguments: Namespace, out: Output) -> int:

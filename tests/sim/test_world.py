@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dailyarb.sim.world import World, run_seed
-from dailyarb.verbs.sim import run
+from dailyarb.verbs.sim import kill_everywhere, run
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -102,3 +102,13 @@ def test_the_journal_is_what_the_next_life_knows() -> None:
     runs = [r for r, _ in world.journal if type(r).__name__ == "RunStarted"]
     assert len(runs) > 1
     assert len({r.run for r in runs}) == len(runs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "profile"), [(2, ""), (5, "F26"), (9, "F43")])
+def test_a_world_killed_at_any_command_recovers(seed: int, profile: str) -> None:
+    found = list(kill_everywhere(seed, profile, 2))
+
+    assert [(at, o.violation) for at, o in found if o.violation] == []
+    assert len(found) > 200
+    assert all(outcome.kills for _, outcome in found)

@@ -11,11 +11,9 @@ import hashlib
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from functools import partial
-from itertools import islice
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -23,7 +21,7 @@ from dailyarb._fast.playback import Player
 from dailyarb._fast.spot import SpotRouter
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.clock import Instant
-from dailyarb.core.domain.errors import InvariantBroken
+from dailyarb.core.domain.errors import FrameFault, InvariantBroken
 from dailyarb.core.domain.events import (
     ClockOffset,
     Event,
@@ -39,14 +37,8 @@ from dailyarb.core.domain.events import (
 )
 from dailyarb.core.domain.ids import FeedId
 from dailyarb.core.domain.market import (
-    FeeSchedule,
-    Grid,
-    MarketSpec,
     Outcome,
-    Settlement,
-    SettlementKind,
     Side,
-    Window,
 )
 from dailyarb.core.domain.records import Record
 from dailyarb.core.domain.rung import Evidence, Mode
@@ -57,21 +49,19 @@ from dailyarb.core.engine.state import Birth
 from dailyarb.runtime.bursts import MarketBursts, SpotBursts
 from dailyarb.runtime.replay_orders import ReplayOrders
 from dailyarb.runtime.replay_rules import LOOKBACK_S
+from dailyarb.runtime.replay_script import Script, read_script, whole_slices
 from dailyarb.sim.fills_types import FillSettings, QueueMode
-from dailyarb.sim.recordings import Channel, RecordingError, Source, open_path
-from dailyarb.sim.replay_markets import ReplayMarket, doubts, read_markets
+from dailyarb.sim.recordings import Channel
 from dailyarb.sim.replay_spot import StandIn
-from dailyarb.sim.replay_time import Play, Played
+from dailyarb.sim.replay_time import Played
 from dailyarb.venues.polymarket.codec import BoltPrices, bolt_message, rare_event
 from dailyarb.venues.polymarket.signer import Signer
 
-FEE_RATE_E6 = 70_000
 LIST_NS = 600 * SECOND  # before its start, a window is listed
 RESOLVE_NS = 5 * SECOND
 TAIL_NS = 30 * SECOND  # of virtual time behind that, so that the last fill is marked
 _LATE_NS = 1_300 * MS  # how far the settling feed runs behind
 _HISTORY_S = 120
-CHUNK = 8_192  # frames in memory at a time
 _IDLE_TICKS_MAX = 1_000
 _DECIDED_E4 = 9_000
 _KEY = hashlib.sha256(b"dailyarb replay").digest()
@@ -105,51 +95,9 @@ class Outcomes(msgspec.Struct, frozen=True):
     summary: dict[str, object]
 
 
-class Script(NamedTuple):
-    """Is what a rehearsal plays: windows, frames in order of time, and what they are worth.
-
-    winners are the outcomes that were recorded; they are told RESOLVE_NS after a window's end and
-    not before. A window that is not among them is decided by where its book stood then.
-    """
-
-    begin_ns: int
-    specs: list[MarketSpec]
-    frames: Callable[[], Iterable[Played]]
-    source: str
-    meaningless: tuple[str, ...] = ()
-    winners: Mapping[str, Outcome] = MappingProxyType({})
-    stand_in: bool = True  # make a settling feed from Binance: the recording holds none
-
+__all__ = ["Outcomes", "Outlay", "Rehearsal", "Script", "Witness", "read_script"]
 
 Witness = Callable[[Record, int], None]
-
-
-def read_script(path: str) -> Script:
-    """Returns the script of a PATH, at its recorded time.
-
-    Raises:
-        RecordingError: a recording cannot be read or does not say what its markets are.
-    """
-    tracks = open_path(path)
-    first = next(tracks[0][0].frames(), None)
-    if first is None:
-        raise RecordingError(tracks[0][0].path, "holds no frame")
-    play = Play(tracks, first.at_ns)
-    files = list(zip(play.recordings, play.clocks, strict=True))
-    specs = [
-        spec_of(market)
-        for number, (recording, clock) in enumerate(files)
-        for market in read_markets(recording, number, clock)
-    ]
-    stand_in = any(recording.source is Source.COMBINED for recording in play.recordings)
-    return Script(
-        first.at_ns,
-        specs,
-        play.frames,
-        " + ".join(recording.path.name for recording in play.recordings),
-        tuple(doubts(play.recordings, play.clocks, stand_in)),
-        stand_in=stand_in,
-    )
 
 
 class Rehearsal:
@@ -180,6 +128,7 @@ class Rehearsal:
         self._commands: Counter[str] = Counter()
         self._hash = hashlib.blake2b(digest_size=16)
         self._frames = 0
+        self._faults: Counter[str] = Counter()
         self._over = False
         self._open = {spec.market_id for spec in script.specs}  # not yet decided
         self._stand_in: dict[str, StandIn] = {}
@@ -197,7 +146,7 @@ class Rehearsal:
         )
         self._signer = Signer(_KEY)
         assets = {name: asset.binance_symbol for name, asset in settings.assets.items()}
-        self.spot = SpotRouter()
+        self.spot = SpotRouter(script.micros)
         self._player = Player(
             self.engine.books.router,
             self.spot,
@@ -233,7 +182,8 @@ class Rehearsal:
         self._until(self.now_ns + RESOLVE_NS + SECOND)
         seconds = (self.now_ns - begin_ns) / SECOND
         self._until(self.now_ns + TAIL_NS)
-        faults = Counter(self.engine.books.router.faults)
+        faults = self._faults
+        faults.update(self.engine.books.router.faults)
         faults.update(self.spot.faults)
         return Outcomes(
             frames=self._frames,
@@ -350,7 +300,11 @@ class Rehearsal:
 
     def _settled(self, played: Played) -> None:
         """Tells the engine of recorded settling values, each second once."""
-        message = bolt_message(played.payload, self._symbols, LOOKBACK_S, played.at_ns)
+        try:
+            message = bolt_message(played.payload, self._symbols, LOOKBACK_S, played.at_ns)
+        except FrameFault as fault:
+            self._faults[fault.kind] += 1
+            return
         if isinstance(message, BoltPrices):
             for price in message.prices:
                 if price.stamp_ms > self._settled_ms.get(price.asset, 0):
@@ -369,7 +323,11 @@ class Rehearsal:
 
     def _rare(self, frame: bytes) -> None:
         """Takes a recorded resolution, where the book alone did not tell."""
-        event = rare_event(frame)
+        try:
+            event = rare_event(frame)
+        except FrameFault as fault:
+            self._faults[fault.kind] += 1
+            return
         if isinstance(event, Resolved):
             self._decide(event)
 
@@ -463,34 +421,3 @@ class Rehearsal:
             meaningless="; ".join(self.script.meaningless),
             strategies=outlay.strategies,
         )
-
-
-def spec_of(market: ReplayMarket) -> MarketSpec:
-    """Returns a recorded window as the engine knows windows; nothing is refused about it."""
-    return MarketSpec(
-        market_id=market.market_id,
-        slug=market.slug,
-        asset=market.asset,
-        window=Window(market.label),
-        start_ns=market.start_ns,
-        end_ns=market.end_ns,
-        up_token=market.up_token,
-        down_token=market.down_token,
-        grid=Grid(tick_e4=market.tick_e4),
-        fees=FeeSchedule(rate_e6=FEE_RATE_E6),
-        settlement=Settlement(SettlementKind.TWAP, 60),
-    )
-
-
-def whole_slices(frames: Iterable[Played], slice_ns: int) -> Iterator[list[Played]]:
-    """Gives frames in lists of bounded size, each of which ends where a slice ends."""
-    source = iter(frames)
-    rest: list[Played] = []
-    while chunk := [*rest, *islice(source, CHUNK)]:
-        rest = []
-        for frame in source:
-            if frame.at_ns // slice_ns != chunk[-1].at_ns // slice_ns:
-                rest = [frame]
-                break
-            chunk.append(frame)
-        yield chunk

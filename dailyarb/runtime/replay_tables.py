@@ -29,7 +29,7 @@ from dailyarb.core.domain.market import (
     Window,
 )
 from dailyarb.core.domain.units import MS, SECOND, SETTLE_ONE_E18
-from dailyarb.runtime.replay import FEE_RATE_E6, Script
+from dailyarb.runtime.replay_script import FEE_RATE_E6, Script
 from dailyarb.sim.recordings import Channel, RecordingError
 from dailyarb.sim.replay_markets import DOUBT_NO_REFERENCE, DOUBT_TOKEN
 from dailyarb.sim.replay_time import Played

@@ -13,8 +13,9 @@ import msgspec
 
 from dailyarb.core.domain.records import Record
 from dailyarb.core.domain.settings import Settings
-from dailyarb.runtime.replay import Outcomes, Outlay, Rehearsal, Script, read_script
+from dailyarb.runtime.replay import Outcomes, Outlay, Rehearsal
 from dailyarb.runtime.replay_rules import TODAY, charged, rules_at
+from dailyarb.runtime.replay_script import Script, read_script
 from dailyarb.runtime.replay_tables import (
     DOUBT_NO_PRINTS,
     DOUBT_TOUCH,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from dailyarb.runtime.replay_worlds import (
     spoilt,
     worlds_of,
 )
-from dailyarb.sim.replay_markets import DOUBT_NO_REFERENCE, DOUBT_TOKEN
+from dailyarb.sim.replay_markets import DOUBT_NO_REFERENCE, DOUBT_SETTLING, DOUBT_TOKEN
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WINDOW = ROOT / "tests" / "data" / "btc-updown-5m-1776255900.book_frames.jsonl.zst"
@@ -151,6 +152,60 @@ def say(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 CONFIG = ("--config", str(ROOT / "config.toml"))
+RECORD = struct.Struct("<qqBI")
+
+
+def own_segment(folder: Path, settling: bool) -> str:
+    """Writes a recording as our recorder does: two windows' books, trades in microseconds."""
+    begin_s = 1_776_255_930
+    market = {"slug": "btc-updown-5m-1776255900", "conditionId": "0x1", "upTokenId": "11",
+              "downTokenId": "22", "tickSize": "0.01"}  # fmt: skip
+    rows: list[tuple[int, int, dict[str, Any]]] = []
+    for step in range(60):
+        at_ms = (begin_s + step) * 1_000
+        mid = 70_000 + step
+        trade = {"e": "trade", "E": at_ms * 1_000, "s": "BTCUSDT", "t": step + 1, "p": str(mid),
+                 "q": "0.5", "T": at_ms * 1_000, "m": False}  # fmt: skip
+        touch = {"u": step + 1, "s": "BTCUSDT", "b": f"{mid}.0", "B": "1", "a": f"{mid}.1",
+                 "A": "1"}  # fmt: skip
+        rows.append((at_ms, 2, {"stream": "btcusdt@trade", "data": trade}))
+        rows.append((at_ms, 2, {"stream": "btcusdt@bookTicker", "data": touch}))
+        book = {"event_type": "book", "market": "0x1", "asset_id": "11", "timestamp": str(at_ms),
+                "hash": f"{step:x}", "bids": [{"price": "0.49", "size": "300"}],
+                "asks": [{"price": "0.50", "size": "300"}]}  # fmt: skip
+        rows.append((at_ms, 1, book))
+        if settling and step == 5:
+            rows.append((at_ms, 3, {"channel": "price.twap", "payload": {"symbol": "btcusd"}}))
+        if settling:
+            said = {"symbol": "btcusd", "timestamp": at_ms - 2_000,
+                    "full_accuracy_value": f"{mid}.25"}  # fmt: skip
+            rows.append((at_ms, 3, {"channel": "price.twap", "seq": step, "payload": said}))
+    head = {"format": "darec", "channels": {"1": "PM", "2": "BN", "3": "ST"}}
+    body = json.dumps(head).encode() + b"\n"
+    for at_ms, channel, frame in rows:
+        payload = json.dumps(frame, separators=(",", ":")).encode()
+        body += RECORD.pack(0, at_ms * 1_000_000, channel, len(payload)) + payload
+    (folder / "own.darec").write_bytes(body)
+    (folder / "markets.json").write_text(json.dumps([market]))
+    return str(folder / "own.darec")
+
+
+@pytest.mark.parametrize("settling", [True, False])
+def test_our_own_segments_bring_their_settling_feed_and_their_stamps(
+    tmp_path: Path, settling: bool
+) -> None:
+    script = script_of(World(own_segment(tmp_path, settling)))
+    outcomes = Rehearsal(settings(), script).run()
+    assert outcomes.faults == ({"missing": 1} if settling else {})  # one frame is damaged
+    assert script.micros
+    assert outcomes.events["ReferenceMoved"] == 60
+    assert (DOUBT_SETTLING in script.meaningless) is not settling
+    if settling:
+        assert outcomes.events["SettlementPrice"] == 60  # as recorded, each second once
+    else:
+        assert outcomes.events["SettlementPrice"] > 120  # the stand-in tells its past too
+
+
 QUICK = ("--latency", "20", "--queue", "adverse", "--jobs", "1", *CONFIG)
 
 
@@ -159,7 +214,7 @@ def test_the_answer_stands_in_the_first_lines(say: Any, tmp_path: Path) -> None:
     code, out, err = say("backtest", str(WINDOW), "--strategy", "S2", "--report", str(page), *QUICK)
     assert code == 0
     assert err == f"written: {page}\n"
-    first = "\n".join(out.splitlines()[:14])
+    first = "\n".join(out.splitlines()[:24])  # a screenful
     for word in ("Evidence REPLAY", "not enough evidence", "net USD", "rules of the recording"):
         assert word in first
     assert page.read_text().startswith("<!doctype html>")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +59,8 @@ def answer(outcome: Outcome, arguments: Namespace, out: Output) -> None:
     if out.json:
         out.value(as_json(outcome))
     else:
-        out.write(as_text(report(outcome, details=arguments.detail)))
+        width = max(80, shutil.get_terminal_size().columns)
+        out.write(as_text(report(outcome, details=arguments.detail), width))
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:

@@ -17,8 +17,6 @@ from dailyarb.verbs.backtest import write
 from dailyarb.verbs.engine import instance_of, places
 from dailyarb.verbs.output import Output, UsageError
 
-WIDTH_MAX = 120
-
 
 def report(arguments: Namespace, out: Output) -> int:
     """Reports one day of a journal, the newest by default; exit 1 where there is nothing."""
@@ -52,7 +50,7 @@ def _written(
     if form == "csv":
         return daily.as_csv(found)
     if form == "text":
-        width = min(WIDTH_MAX, shutil.get_terminal_size().columns)
+        width = max(80, shutil.get_terminal_size().columns)
         return as_text(daily.report(found, title, details=arguments.detail), width)
     parts = daily.report(found, title)
     return as_html(parts) if form == "html" else as_markdown(parts)

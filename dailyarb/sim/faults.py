@@ -201,9 +201,9 @@ CATALOGUE: tuple[Profile, ...] = (
     _p("F51", "somebody else trades the wallet", "I1", "recorded as foreign, told",
        foreign=(0.02, 0.08)),
     _p("F52", "resolution late or 50/50", "I1 I12", "settled on evidence, an integer price",
-       end_s=(9, 14), resolve_s=(1, 8), split=(0, 1)),
+       end_s=(7, 12), resolve_s=(1, 8), split=(0, 1)),
     _p("F53", "the end with orders open", "I6 I7 I17", "nothing is sent past the end",
-       end_s=(9, 13), one_sided_s=(2, 6), late=(0, 0.3), late_ms=(500, 2000)),
+       end_s=(7, 11), one_sided_s=(2, 6), late=(0, 0.3), late_ms=(500, 2000)),
     # F. economics
     _p("F59", "a fee unlike the one quoted", "I1", "entries stop when charges differ",
        fee_scale=(1.2, 2.0)),

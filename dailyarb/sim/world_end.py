@@ -85,6 +85,9 @@ def _fills(world: World) -> Iterator[str]:
             yield f"I3 fill {key} is {booked.state.value}"
         elif (booked.fill.size_e6, booked.fill.price_e4) != (match.size_e6, match.price_e4):
             yield f"I3 fill {key} is booked with other money"
+    for market, listing in world.venue.listings.items():
+        if world.venue_ns() >= listing.end_ns and listing.resolved_e4 is None:
+            yield f"I12 the venue has not decided {market}"
     for key in ledger:
         if key not in world.venue.matches:
             yield f"I3 fill {key} is unknown to the venue"

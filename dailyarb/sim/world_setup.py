@@ -46,7 +46,7 @@ from dailyarb.core.strategies.base import Scene, Verdict, book_gate, market_gate
 MONO_NS = 10**12
 WALL_S = 1_800_000_000
 CASH = Fraction(500)
-FAULTS_S = 15.0  # how long faults last
+FAULTS_S = 13.0  # how long faults last
 CONVERGE_S = 140.0  # how long the engine has to come back
 LATE_ARRIVAL_MS = 4_000
 MAX_NAKED_MS = 1_500

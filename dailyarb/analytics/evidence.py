@@ -42,6 +42,7 @@ class Study(msgspec.Struct, frozen=True):
     path: str
     source: str
     question: str
+    caveat: str  # what must be said in the same breath as the verdict, or ""
     sets: tuple[tuple[tuple[str, str], ...], ...]
 
 
@@ -55,6 +56,7 @@ STUDIES = (
         "than 250 s",
         "Do both bids, rested below a dollar together, earn more on completed pairs than the "
         "one-sided ones cost?",
+        "",
         tuple((("strategies.S2.max_pair_cost_cents", str(c)),) for c in (95, 97, 98)),
     ),
     Study(
@@ -64,6 +66,8 @@ STUDIES = (
         "AdrienChereau/polymarket-mm-bot, no licence, not shipped; Up mids and Binance microprices "
         "once a second, 13 BTC 5m windows of the evening of 2026-06-25",
         "After Binance moves, is the old price still there long enough to pay the fee?",
+        "The quotes are samples up to a second old: part of what looks stale was gone already, so "
+        "these figures flatter S1; only a recording of every frame beside Binance can decide.",
         tuple((("strategies.S1.min_move_bps", str(bp)),) for bp in (1.0, 2.0, 3.0)),
     ),
 )
@@ -89,7 +93,7 @@ def page(data: Path, jobs: int, tell: Tell) -> list[Part]:
     found = [_study(data, study, jobs, tell) for study in STUDIES if (data / study.path).exists()]
     absent = [study for study in STUDIES if not (data / study.path).exists()]
     parts: list[Part] = [Heading("Evidence", 1), _preface()]
-    parts += [Heading("In short"), *(Words(_plain(item)) for item in found)]
+    parts += [Heading("In short"), *(Words(f"{_plain(item)} {item.study.caveat}".rstrip()) for item in found)]
     parts += [Words(f"{study.title}: skipped, {study.path} is not in the folder.")
               for study in absent]  # fmt: skip
     parts += [*_probe(data), *_rate(found), *_pricing(data)]
@@ -280,9 +284,8 @@ def _pricing(data: Path) -> Iterator[Part]:
         if isinstance(text, str):
             yield Words(text)
     yield Words(
-        "One sigma fitted to each set, spot rule; no source but adrien carries enough Binance to "
-        "let the engine's own sigma speak at five minutes. On houssem98 the market knows the "
-        "settling feed and we are given Binance's open only: near the end that shows."
+        "One sigma fitted to each set, spot rule. On houssem98 the market knows the settling feed "
+        "and we are given Binance's open only: near the end that shows."
     )
 
 

@@ -38,7 +38,10 @@ DEPTH_COLUMNS = frozenset({"recv_ms", "exch_ms", "slug", "asset12", "bid1", "asz
 MID_COLUMNS = frozenset({"ts_ms", "kind", "slug", "strike", "up_mid", "binance_micro"})
 DOUBT_NO_PRINTS = "no prints were recorded: resting orders fill on trade-through only"
 DOUBT_TOUCH = "the touch is made up: one or two cents around the recorded mid, median sizes"
-DOUBT_SECOND = "book and reference are samples of about one second"
+DOUBT_SECOND = (
+    "book and reference are samples of about one second, so a quote that looks stale may only be "
+    "an old sample"
+)
 DOUBT_REFERENCE_SETTLES = "strike and outcome are those of Binance, not of the settling feed"
 
 COVER_S = 250  # of a window of 300 s: shorter ones cannot be judged

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 import time
 
@@ -94,12 +93,12 @@ async def measure(
         port = next(iter(listening.sockets)).getsockname()[1]
         words = [sys.executable, "-m", "dailyarb.bench.echo", f"ws://127.0.0.1:{port}"]
         words.append(str(-1 if core is None else core))
-        process = subprocess.Popen(words)
+        process = await asyncio.create_subprocess_exec(*words)
         try:
             await asyncio.wait_for(over.wait(), seconds + 20.0)
         finally:
             process.kill()
-            process.wait()
+            await process.wait()
     return trips
 
 

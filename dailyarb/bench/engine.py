@@ -11,7 +11,7 @@ from pathlib import Path
 from dailyarb import config
 from dailyarb.bench.live import WARM_S, server_report
 from dailyarb.core.domain.settings import VenueKind
-from dailyarb.runtime import compose
+from dailyarb.runtime import foreground
 from dailyarb.runtime.engine_run import EngineRun
 from dailyarb.runtime.options import RunOptions
 
@@ -43,9 +43,9 @@ def main() -> int:
         loop.call_later(seconds - 0.5, look)
         return await life.run()
 
-    with compose.Life(loaded, options, stream=False, venue=venue) as life:
-        compose.own_core(life)
-        code = compose.loop(lambda: live(life))
+    with foreground.Life(loaded, options, stream=False, venue=venue) as life:
+        foreground.own_core(life)
+        code = foreground.loop(lambda: live(life))
         found["server"] = server_report(life.control_url)
     sys.stdout.write(json.dumps(found) + "\n")
     return code

@@ -27,7 +27,7 @@ from termios import TIOCSWINSZ
 from typing import Any
 
 from dailyarb.bench import echo
-from dailyarb.runtime.cores import allowed, engine_core, stay_off
+from dailyarb.runtime.cores import allow, allowed, engine_core, stay_off
 from dailyarb.runtime.launch import stop_process
 
 SECONDS = float(os.environ.get("DAILYARB_BENCH_SECONDS", "10"))
@@ -147,9 +147,10 @@ def _turn(console: bool, cores: frozenset[int]) -> dict[str, float]:
         (place / "run").mkdir(mode=0o700)
         words = [sys.executable, "-m", "dailyarb.bench.engine", str(place / "config.toml")]
         words += [str(SECONDS + WARM_S), str(RATE_HZ), str(JUMP_MS)]
-        engine = subprocess.Popen(
-            words, env=env, stdout=subprocess.PIPE, preexec_fn=lambda: _free(cores)
-        )
+        kept = allowed()
+        allow(cores)  # the engine inherits them, and picks its own core among them
+        engine = subprocess.Popen(words, env=env, stdout=subprocess.PIPE)
+        allow(kept)
         try:
             with _screen(env, place) if console else contextlib.nullcontext():
                 assert engine.stdout is not None
@@ -157,11 +158,6 @@ def _turn(console: bool, cores: frozenset[int]) -> dict[str, float]:
         finally:
             stop_process(engine, 5.0)
     return _figures(json.loads(lines[-1]))
-
-
-def _free(cores: frozenset[int]) -> None:
-    if cores:
-        os.sched_setaffinity(0, cores)
 
 
 def _figures(summary: dict[str, Any]) -> dict[str, float]:

@@ -1,99 +1,26 @@
-"""Puts processes together: an engine in the foreground, a console on an engine, or both in one."""
+"""Puts processes together: an engine in the foreground, a console on an engine, or both in one.
+
+What an engine needs is imported only where one runs: a console alone stays small.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import getpass
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dailyarb.config import Loaded
 from dailyarb.core.domain.errors import DailyarbError
-from dailyarb.core.domain.settings import Settings
-from dailyarb.runtime.cores import allowed, engine_core, pin_to, stay_off
-from dailyarb.runtime.engine_run import RUN_ID_BYTES, EngineRun
-from dailyarb.runtime.keeper import URLS_ENV, keeper_argv
+from dailyarb.runtime.cores import allowed, engine_core, stay_off
 from dailyarb.runtime.launch import LaunchError, find, start_detached, wait_ready
-from dailyarb.runtime.logs import setup
 from dailyarb.runtime.options import RunOptions, engine_argv
-from dailyarb.runtime.paths import InstanceLock, Places
-from dailyarb.runtime.readings import say_last
-from dailyarb.runtime.secrets import resolve
+from dailyarb.runtime.paths import Places
 
 if TYPE_CHECKING:
     from dailyarb.tui.app import Console
-
-
-class Life:
-    """Holds one engine with its lock and log, for as long as a `with` lasts.
-
-    Args:
-        loaded: settings in force.
-        options: what the command asked.
-        stream: whether log lines go to standard output too.
-        venue: what to start as the venues instead of the configured ones: measuring.
-    """
-
-    def __init__(
-        self,
-        loaded: Loaded,
-        options: RunOptions,
-        stream: bool,
-        venue: list[str] | None = None,
-    ) -> None:
-        self.places = Places(loaded.settings.instance)
-        self.core = engine_core(loaded.settings.engine.core, allowed())
-        self._venue = venue
-        self._loaded = loaded
-        self._options = options
-        self._stream = stream
-        self._stack = ExitStack()
-
-    def __enter__(self) -> EngineRun:
-        settings = self._loaded.settings
-        self.places.make()
-        run = os.urandom(RUN_ID_BYTES).hex()
-        with ExitStack() as stack:
-            stack.enter_context(InstanceLock(self.places, settings.credentials.wallet, run))
-            log = setup(settings.log, run, self.places.instance, self.places.log, self._stream)
-            stack.callback(log.close)
-            # Whatever is started from here, thread or process, keeps off the engine's core.
-            stay_off(self.core)
-            life = EngineRun(self._loaded, self._options, self.places, log, run, self.core)
-            stack.callback(life.release)
-            life.open(self._venue)
-            if self._venue is None:
-                keeper = _start_keeper(settings, self.core)
-                stack.callback(_let_go, keeper)
-            self._stack = stack.pop_all()
-        return life
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-
-def _start_keeper(settings: Settings, core: int | None) -> subprocess.Popen[bytes]:
-    """Starts the process that watches, exports metrics and sends alerts.
-
-    Raises:
-        SecretError: an alert address cannot be read.
-    """
-    urls = [resolve(reference, "alerts.urls").reveal() for reference in settings.alerts.urls]
-    argv = keeper_argv(settings.instance, core, settings.metrics.port)
-    env = {**os.environ, URLS_ENV: "\n".join(urls)} if urls else None
-    return subprocess.Popen(
-        argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-    )
-
-
-def _let_go(keeper: subprocess.Popen[bytes]) -> None:
-    """Leaves the keeper to see the end by itself; one that already left is reaped."""
-    keeper.poll()
 
 
 def run_headless(loaded: Loaded, options: RunOptions) -> int:
@@ -102,32 +29,9 @@ def run_headless(loaded: Loaded, options: RunOptions) -> int:
     Raises:
         DailyarbError: it cannot start; the caller turns each kind into its exit code.
     """
-    with Life(loaded, options, stream=True) as life:
-        own_core(life)
-        code = loop(lambda: _live(life))
-        life.log.flush()
-        say_last(life.summary())
-    return code
+    from dailyarb.runtime import foreground
 
-
-async def _live(life: EngineRun) -> int:
-    life.signals(asyncio.get_running_loop())
-    return await life.run()
-
-
-def own_core(life: EngineRun) -> None:
-    """Pins this thread to the engine's core; every other process of ours keeps off it."""
-    pin_to(life.core)
-
-
-def loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Runs a coroutine on uvloop where it is installed, else on asyncio's own loop."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main())
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main())
+    return foreground.run(loaded, options)
 
 
 def run_console(loaded: Loaded, options: RunOptions) -> int:
@@ -224,6 +128,7 @@ def _who() -> str:
 
 def _run_inline(loaded: Loaded, options: RunOptions) -> int:
     """Runs the engine as a task of the console; board and socket are the same as ever."""
+    from dailyarb.runtime.foreground import Life
     from dailyarb.tui.app import Console, ConsoleOptions
     from dailyarb.tui.source import BoardSource
 

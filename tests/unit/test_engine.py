@@ -200,7 +200,7 @@ def test_an_unanswered_order_is_unknown_asked_about_and_never_resent(s1: Rig) ->
     order_id = s1.submits[0].orders[0].order_id
     s1.advance(3)
     assert s1.state.orders.by_id[order_id].state is OrderState.UNKNOWN
-    assert [q.order_id for q in s1.all(cmd.QueryOrder)][0] == order_id
+    assert next(q.order_id for q in s1.all(cmd.QueryOrder)) == order_id
     assert s1.state.desks["0xm"].state is MarketState.QUARANTINED
     s1.book(*WIDE)
     s1.spot(100_200)

@@ -34,7 +34,8 @@ def test_a_spot_rule_is_n_of_d2(tau: float, gap_bp: float) -> None:
     spot = 100.0 * math.exp(gap_bp * 1e-4)
     sd = SIGMA * math.sqrt(tau)
     d2 = (math.log(spot / 100.0) - 0.5 * sd * sd) / sd
-    assert fair_spot(Terms(spot, 100.0, tau, SIGMA)).p_up == pytest.approx(normal_cdf(d2), abs=1e-12)
+    found = fair_spot(Terms(spot, 100.0, tau, SIGMA))
+    assert found.p_up == pytest.approx(normal_cdf(d2), abs=1e-12)
 
 
 def test_nothing_left_is_decided_and_a_tie_pays_up() -> None:

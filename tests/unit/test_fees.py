@@ -43,7 +43,9 @@ def _shares(row: dict[str, object]) -> int:
     return max(int(str(row["maker_amount_filled"])), int(str(row["taker_amount_filled"])))
 
 
-@pytest.mark.parametrize(("price", "size", "rate"), [(0, 1, 1), (10_000, 1, 1), (1, -1, 1), (1, 1, -1)])
+@pytest.mark.parametrize(
+    ("price", "size", "rate"), [(0, 1, 1), (10_000, 1, 1), (1, -1, 1), (1, 1, -1)]
+)
 def test_numbers_outside_their_range_are_refused(price: int, size: int, rate: int) -> None:
     with pytest.raises(UnitError):
         taker_fee_e6(price, size, rate)

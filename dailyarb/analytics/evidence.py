@@ -93,7 +93,8 @@ def page(data: Path, jobs: int, tell: Tell) -> list[Part]:
     found = [_study(data, study, jobs, tell) for study in STUDIES if (data / study.path).exists()]
     absent = [study for study in STUDIES if not (data / study.path).exists()]
     parts: list[Part] = [Heading("Evidence", 1), _preface()]
-    parts += [Heading("In short"), *(Words(f"{_plain(item)} {item.study.caveat}".rstrip()) for item in found)]
+    parts.append(Heading("In short"))
+    parts += [Words(f"{_plain(item)} {item.study.caveat}".rstrip()) for item in found]
     parts += [Words(f"{study.title}: skipped, {study.path} is not in the folder.")
               for study in absent]  # fmt: skip
     parts += [*_probe(data), *_rate(found), *_pricing(data)]

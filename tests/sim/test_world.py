@@ -14,7 +14,7 @@ from dailyarb.verbs.sim import kill_everywhere, run
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-QUICK = 300
+QUICK = 120
 GATE = 2_000
 REST = 8
 

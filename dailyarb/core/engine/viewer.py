@@ -94,7 +94,7 @@ def build_view(state: State, now: Instant) -> View:
         hours=money.hour_rows(state, now),
         equity_curve=tuple(state.equity),
         books=books,
-        limits=risk.limit_rows(state, worst, len(outlooks), day.net_e6 + open_e6, now),
+        limits=risk.limit_rows(state, outlooks.values(), day.net_e6 + open_e6, now),
         breakers=risk.breaker_rows(state),
         rungs=risk.rung_rows(state),
         audits=audit_rows(state, books, now),

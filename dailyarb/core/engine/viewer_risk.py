@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from dailyarb.core.domain.clock import Instant
@@ -10,6 +11,7 @@ from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.rung import Rung, RungCause
 from dailyarb.core.domain.view import BreakerRow, FunnelRow, GateRow, LimitRow, RungRow
 from dailyarb.core.engine.state import State, Tallies
+from dailyarb.core.risk.exposure import Outlook
 from dailyarb.core.strategies.base import Scene, fee_per_share_e4
 
 
@@ -93,21 +95,17 @@ def funnel_rows(tallies: Tallies) -> tuple[FunnelRow, ...]:
 
 
 def limit_rows(
-    state: State, worst_e6: int, active: int, day_e6: int, now: Instant
+    state: State, outlooks: Collection[Outlook], day_e6: int, now: Instant
 ) -> tuple[LimitRow, ...]:
     """Returns every limit of the gate: now against maximum."""
     risk = state.settings.risk
-    worst_market = 0.0
-    for desk in state.desks.values():
-        row = state.ledger.markets.get(desk.spec.market_id)
-        if row is not None and not row.settled:
-            held = max(row.positions.cost_e6(o) for o in Outcome)
-            worst_market = max(worst_market, held / 1e6)
+    total = -min(0, sum(o.worst_e6 for o in outlooks)) / 1e6
+    worst = -min([0, *(o.worst_e6 for o in outlooks)]) / 1e6
     return (
-        LimitRow("worst case total", -min(0, worst_e6) / 1e6, risk.max_worst_case_total_usd, "$"),
-        LimitRow("cost in one market", worst_market, risk.max_worst_case_market_usd, "$", "market"),
+        LimitRow("worst case total", total, risk.max_worst_case_total_usd, "$"),
+        LimitRow("worst market", worst, risk.max_worst_case_market_usd, "$", "market"),
         LimitRow("day loss", -min(0, day_e6) / 1e6, risk.max_day_loss_usd, "$"),
-        LimitRow("open markets", active, risk.max_open_positions, "n"),
+        LimitRow("open markets", len(outlooks), risk.max_open_positions, "n"),
         LimitRow(
             "orders/min",
             state.gate.orders_last_minute(now.mono_ns),

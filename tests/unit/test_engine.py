@@ -376,3 +376,20 @@ def test_a_strike_beyond_64_bits_is_journalled() -> None:
     [seen] = rig.records(MarketSeen)
     kept = msgspec.msgpack.decode(msgspec.msgpack.encode(seen), type=Record)
     assert kept.spec.strike_e18 == 112_408_100_000_000_000_000_123
+
+
+def test_stop_under_a_silent_feed_is_clean_and_under_a_day_loss_is_not(s1: Rig) -> None:
+    s1.feed(FeedState(FeedId.BINANCE, FeedStatus.DOWN, 0, 2, 4_000, 0.0))
+    s1.advance(0.2)
+    s1.feed(StopRequested("test"))
+    s1.advance(0.3)
+    assert [e.code for e in s1.all(cmd.Exit)] == [0]
+    other = Rig(settings(S1_ONLY, max_day_loss_usd=1.0)).ready()
+    stale(other)
+    other.fill(other.submits[0].orders[0].order_id, 20)
+    other.advance(0.1)
+    other.book([(5, 500)], [(6, 500)])
+    other.advance(0.3)
+    other.feed(StopRequested("test"))
+    other.advance(11)
+    assert [e.code for e in other.all(cmd.Exit)] == [5]

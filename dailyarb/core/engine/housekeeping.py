@@ -384,8 +384,10 @@ def _stop(state: State, now: Instant, out: list[Command]) -> None:
         cancel_all(state, now, out)
     state.exited = True
     state.stop_clean = not live
+    # A breaker that lifts by itself, as a silent feed's, did not end the run; a latched one did.
     tripped = any(
-        b.tripped and b.rule.effect is Rung.HALTED for b in state.breakers.by_name.values()
+        b.tripped and b.rule.manual and b.rule.effect is Rung.HALTED
+        for b in state.breakers.by_name.values()
     )
     code = EXIT_UNVERIFIED if live else EXIT_BREAKER if tripped else EXIT_CLEAN
     why = f"{state.stop_why}; {len(live)} orders unverified" if live else state.stop_why

@@ -393,3 +393,13 @@ def test_stop_under_a_silent_feed_is_clean_and_under_a_day_loss_is_not(s1: Rig) 
     other.feed(StopRequested("test"))
     other.advance(11)
     assert [e.code for e in other.all(cmd.Exit)] == [5]
+
+
+def test_a_fill_that_stays_unproven_is_told(s1: Rig) -> None:
+    stale(s1)
+    s1.fill(s1.submits[0].orders[0].order_id, 20, state=FillState.PROVISIONAL)
+    limit_s = s1.config.risk.provisional_alert_s
+    s1.advance(limit_s - 1)
+    assert not [a for a in s1.all(cmd.Alert) if a.key.startswith("fill.unproven")]
+    s1.advance(2)
+    assert [a for a in s1.all(cmd.Alert) if a.key == "fill.unproven.t1"]

@@ -68,6 +68,7 @@ def on_tick(state: State, now: Instant, out: list[Command]) -> None:
     _markouts(state, now, out)
     _equity(state, now)
     _verify_halt(state, now)
+    _unproven(state, now, out)
     for desk in list(state.desks.values()):
         if desk.state is MarketState.TRADABLE:
             state.trigger_ns = 0
@@ -353,6 +354,21 @@ def _equity(state: State, now: Instant) -> None:
     if state.account.opened and minute != state.equity_minute:
         state.equity_minute = minute
         state.equity.append(_equity_now(state))
+
+
+def _unproven(state: State, now: Instant, out: list[Command]) -> None:
+    """Alerts about fills that stay matched and unproven for too long (F44)."""
+    limit_s = state.settings.risk.provisional_alert_s
+    for market_id in state.ledger.open_markets():
+        for fill in state.ledger.provisional(market_id):
+            if now.wall_ns - fill.match_ns >= limit_s * SECOND:
+                state.alert(
+                    Severity.WARNING,
+                    f"fill.unproven.{fill.trade_id}",
+                    f"a fill of {fill.size_e6 / 1e6:g} shares is unproven for over {limit_s:g} s",
+                    now,
+                    out,
+                )
 
 
 def _verify_halt(state: State, now: Instant) -> None:

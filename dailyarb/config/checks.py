@@ -20,7 +20,6 @@ LEVELS = ("debug", "info", "warn", "error", "critical")
 WORDS: dict[str, tuple[str, ...]] = {
     "log.level": LEVELS,
     "ui.charset": ("unicode", "ascii"),
-    "risk.sizing": ("fixed", "kelly"),
     "start_rung": tuple(rung.name for rung in Rung),
 }
 STRATEGIES: tuple[str, ...] = Strategies.__struct_fields__

@@ -193,7 +193,6 @@ class TestRulesBetweenSettings:
         [
             ("level", 'level = "warning"', "log.level", '"warn"'),
             ("charset", 'charset = "utf8"', "ui.charset", "ascii"),
-            ("sizing", 'sizing = "keley"', "risk.sizing", '"kelly"'),
             ("start_rung", 'start_rung = "full"', "start_rung", '"FULL"'),
             ("windows", 'windows = ["5m", "30m"]', "assets.btc.windows", "15m"),
             ("windows", "windows = []", "assets.btc.windows", "5m"),

@@ -120,8 +120,6 @@ class Risk(Section, frozen=True, kw_only=True):
     provisional_alert_s: Seconds = 60.0
     reduced_scale: Fraction = 0.25
     reduced_strategies: tuple[str, ...] = ("S2",)
-    sizing: str = "fixed"  # fixed or kelly
-    kelly_fraction: Fraction = 0.25
 
 
 class S1Settings(Section, frozen=True, kw_only=True):
@@ -238,8 +236,6 @@ class Ui(Section, frozen=True, kw_only=True):
     theme: str = "desk-dark"
     theme_dir: str = ""
     charset: str = "unicode"  # or ascii
-    highlight_changes: bool = True
-    watch_themes: bool = False
     local_time: bool = False
 
 

@@ -325,10 +325,28 @@ class StageLatency(msgspec.Struct, frozen=True, gc=False):
     max_us: float
 
 
+# Upper bounds of the latency buckets, nanoseconds; a last bucket without a bound follows.
+LATENCY_BOUNDS_NS: tuple[int, ...] = tuple(
+    step * 10**power for power in range(2, 10) for step in (1, 2, 5)
+)
+
+
+class StageBuckets(msgspec.Struct, frozen=True, gc=False):
+    """Is the histogram of one stage since the run began.
+
+    counts[i] is how many times were at most LATENCY_BOUNDS_NS[i]; the last one is all of them.
+    """
+
+    stage: str
+    counts: tuple[int, ...]
+    sum_s: float
+
+
 class LatencyReport(Fact, frozen=True, gc=False):
     """Latencies measured by the shell, once a second."""
 
     stages: tuple[StageLatency, ...]
+    buckets: tuple[StageBuckets, ...] = ()
 
 
 class OperatorCommand(Fact, frozen=True, gc=False):
@@ -353,12 +371,14 @@ class ParametersChosen(Fact, frozen=True, gc=False):
 
 
 class AlertState(Fact, frozen=True, gc=False):
-    """Health of alert delivery, from the keeper."""
+    """Health of one alert channel, from the keeper; ages in seconds at the time of the report."""
 
     channel: str
     ok: bool
     undelivered: int = 0
     detail: str = ""
+    told_s: float | None = None  # since the channel last took something
+    critical_s: float = 0.0  # since the oldest critical alert waits that reached no channel
 
 
 class TaskDied(Fact, frozen=True, gc=False):

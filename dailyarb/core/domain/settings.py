@@ -228,6 +228,7 @@ class Alerts(Section, frozen=True, kw_only=True):
     """Where the keeper sends alerts: references (`env:NAME`, `file:/path`) to Apprise URLs."""
 
     urls: tuple[str, ...] = ()
+    lower_rung_after_s: Seconds = 0.0
 
 
 class Ui(Section, frozen=True, kw_only=True):

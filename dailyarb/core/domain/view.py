@@ -9,7 +9,13 @@ from __future__ import annotations
 
 import msgspec
 
-from dailyarb.core.domain.events import FeedState, LoopLag, StageLatency, VenueModeKind
+from dailyarb.core.domain.events import (
+    FeedState,
+    LoopLag,
+    StageBuckets,
+    StageLatency,
+    VenueModeKind,
+)
 from dailyarb.core.domain.ids import Gate, Severity, StrategyId
 from dailyarb.core.domain.market import MarketState, Outcome, Side, Window
 from dailyarb.core.domain.orders import BookState, OrderState
@@ -273,6 +279,16 @@ class AlertRow(Pane, frozen=True, gc=False):
     acked: bool
 
 
+class ChannelRow(Pane, frozen=True, gc=False):
+    """Is one channel that alerts leave by, as the keeper last reported it."""
+
+    channel: str
+    ok: bool
+    undelivered: int
+    told_ms: int | None  # since it last took something; None: never
+    detail: str = ""
+
+
 class FunnelRow(Pane, frozen=True, gc=False):
     """Is one stage of the order funnel or one reason for not filling."""
 
@@ -377,3 +393,6 @@ class View(Pane, frozen=True, gc=False):
     alerts: tuple[AlertRow, ...]
     pairs_open: int = 0
     naked_e6: int = 0
+    channels: tuple[ChannelRow, ...] = ()
+    buckets: tuple[StageBuckets, ...] = ()
+    pairs: tuple[FunnelRow, ...] = ()  # of this run, by how they ended

@@ -18,7 +18,7 @@ from dailyarb.core.domain.events import Event
 from dailyarb.core.domain.records import Record, RunStarted
 from dailyarb.core.domain.settings import Settings
 from dailyarb.core.domain.view import View
-from dailyarb.core.engine import account, housekeeping, market_data, operator
+from dailyarb.core.engine import account, channels, housekeeping, market_data, operator
 from dailyarb.core.engine.recovery import recover
 from dailyarb.core.engine.state import Birth, State, touch_mark_e6
 from dailyarb.core.engine.summary import run_summary
@@ -42,13 +42,7 @@ def _clock(state: State, event: ev.ClockOffset, now: Instant, out: list[Command]
 
 def _latency(state: State, event: ev.LatencyReport, now: Instant, out: list[Command]) -> None:
     del now, out
-    state.seen.latency = event.stages
-
-
-def _alert_state(state: State, event: ev.AlertState, now: Instant, out: list[Command]) -> None:
-    del out
-    if not event.ok:
-        state.tell("ALERT", f"channel {event.channel} down: {event.detail}", now)
+    state.seen.latency, state.seen.buckets = event.stages, event.buckets
 
 
 def _parameters(state: State, event: ev.ParametersChosen, now: Instant, out: list[Command]) -> None:
@@ -86,7 +80,7 @@ HANDLERS: dict[type[ev.Fact], Handler] = {
     ev.OperatorCommand: operator.on_operator,
     ev.StopRequested: operator.on_stop,
     ev.ParametersChosen: _parameters,
-    ev.AlertState: _alert_state,
+    ev.AlertState: channels.on_alert_state,
     ev.TaskDied: housekeeping.on_task_died,
     ev.DiskState: housekeeping.on_disk,
 }

@@ -13,7 +13,14 @@ from dailyarb.core.book.book import Book, Books, Top
 from dailyarb.core.book.reference import Reference
 from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.commands import Alert, Command, Journal
-from dailyarb.core.domain.events import FeedState, LoopLag, StageLatency, VenueModeKind
+from dailyarb.core.domain.events import (
+    AlertState,
+    FeedState,
+    LoopLag,
+    StageBuckets,
+    StageLatency,
+    VenueModeKind,
+)
 from dailyarb.core.domain.ids import FeedId, Gate, Severity, StrategyId
 from dailyarb.core.domain.intents import Blocked
 from dailyarb.core.domain.market import MarketSpec, MarketState, Outcome
@@ -154,6 +161,8 @@ class Seen:
 
     feeds: dict[FeedId, FeedState] = field(default_factory=dict)
     latency: tuple[StageLatency, ...] = ()
+    buckets: tuple[StageBuckets, ...] = ()
+    channels: dict[str, tuple[AlertState, int]] = field(default_factory=dict)  # and mono_ns
     process: LoopLag = field(default_factory=lambda: LoopLag(0.0, 0.0))
     clock_offset_ms: float | None = None
     clock_error_ms: float | None = None

@@ -18,6 +18,7 @@ from dailyarb.core.domain.view import (
 )
 from dailyarb.core.engine import viewer_money as money
 from dailyarb.core.engine import viewer_risk as risk
+from dailyarb.core.engine.channels import channel_rows
 from dailyarb.core.engine.state import Asset, Desk, State
 from dailyarb.core.engine.trading import (
     active_markets,
@@ -69,7 +70,7 @@ def build_view(state: State, now: Instant) -> View:
         fees_e6=day.fees_e6,
         equity_e6=books.equity_e6,
         free_e6=free_cash_e6(state),
-        worst_e6=worst,
+        worst_e6=sum(o.worst_e6 for o in outlooks.values()),
         worst_limit_e6=round(state.settings.risk.max_worst_case_total_usd * 1e6),
         exposure_e6=sum(max(0, -o.worst_e6) for o in outlooks.values()),
         open_orders=len(state.orders.live()),
@@ -84,7 +85,7 @@ def build_view(state: State, now: Instant) -> View:
         markets=tuple(desk_row(state, d, outlooks, now) for d in ordered(state, now)),
         assets=tuple(asset_row(state, n, a, now) for n, a in state.assets.items()),
         signals=signal_rows(state, now),
-        gates=risk.gate_rows(state, second),
+        gates=risk.gate_rows(state, now.mono_ns // SECOND),
         decisions=tuple(state.decisions)[-DECISIONS_SHOWN:],
         orders=order_rows(state, now),
         fills=tuple(state.fills)[-FILLS_SHOWN:],
@@ -105,6 +106,9 @@ def build_view(state: State, now: Instant) -> View:
         alerts=tuple(state.alerts.values()),
         pairs_open=len(state.pairs.open),
         naked_e6=state.pairs.naked_e6(),
+        channels=channel_rows(state, now),
+        buckets=state.seen.buckets,
+        pairs=risk.pair_rows(state.pairs),
     )
 
 

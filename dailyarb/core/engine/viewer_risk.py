@@ -11,6 +11,7 @@ from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.rung import Rung, RungCause
 from dailyarb.core.domain.view import BreakerRow, FunnelRow, GateRow, LimitRow, RungRow
 from dailyarb.core.engine.state import State, Tallies
+from dailyarb.core.execution.pairs import Pairs
 from dailyarb.core.risk.exposure import Outlook
 from dailyarb.core.strategies.base import Scene, fee_per_share_e4
 
@@ -92,6 +93,16 @@ def funnel_rows(tallies: Tallies) -> tuple[FunnelRow, ...]:
     ]
     reasons = [FunnelRow(r, n, True) for r, n in tallies.reasons.most_common(6)]
     return (*stages, *reasons)
+
+
+def pair_rows(pairs: Pairs) -> tuple[FunnelRow, ...]:
+    """Returns how many pairs of this run were opened, and how they ended."""
+    return (
+        FunnelRow("opened", pairs.opened),
+        FunnelRow("completed", pairs.completed),
+        FunnelRow("unwound", pairs.unwound, True),
+        FunnelRow("carried", pairs.carried, True),
+    )
 
 
 def limit_rows(

@@ -62,6 +62,8 @@ _ROWS: tuple[tuple[str, str, Rung, bool, bool, str, str], ...] = (
      "the venue restarts or restricts orders", "lifts when the venue is normal again"),
     ("auth", "n", Rung.HALTED, _LATCHED, _ABOVE,
      "credentials or signature refused", "check keys and wallet type, then reset"),
+    ("alerts", "s", Rung.REDUCED, _AUTO, _ABOVE,
+     "age of a critical alert that reached nobody", "mend the channels; see `dailyarb doctor`"),
 )
 # fmt: on
 RULES: tuple[BreakerRule, ...] = tuple(
@@ -95,6 +97,7 @@ def limits(settings: Settings) -> dict[str, float]:
         "task": 0.0,
         "venue.mode": 0.0,
         "auth": 0.0,
+        "alerts": settings.alerts.lower_rung_after_s,
     }
 
 

@@ -84,6 +84,17 @@ class Gate(Enum):
     ORDER_WORKING = "order_working"
     POSITION_HELD = "position_held"
     STRATEGY_OFF = "strategy_off"
+    PRICE_RANGE = "price_range"
+    REFERENCE_MOVING = "reference_moving"
+    NO_PEER = "no_peer"
+    WINDOWS_AGREE = "windows_agree"
+    CORRELATION_LOW = "correlation_low"
+    VOL_IN_LINE = "vol_in_line"
+    FLOW_THIN = "flow_thin"
+    FLOW_WEAK = "flow_weak"
+    FLOW_AGAINST = "flow_against"
+    NETTED = "netted"
+    BUDGET = "budget"
     # risk
     RUNG = "rung"
     WORST_CASE_MARKET = "worst_case_market"
@@ -155,6 +166,17 @@ GATE_FACTS: dict[Gate, tuple[str, GateFact]] = {
     Gate.ORDER_WORKING: ("an order of this strategy is still working here", GateFact.COUNT),
     Gate.POSITION_HELD: ("the strategy already holds its position here", GateFact.SHARES),
     Gate.STRATEGY_OFF: ("the strategy is paused or off", GateFact.NONE),
+    Gate.PRICE_RANGE: ("the price is outside the range the strategy works in", GateFact.CENTS),
+    Gate.REFERENCE_MOVING: ("the reference moves too fast to rest quotes", GateFact.BP),
+    Gate.NO_PEER: ("no other window or asset that could be compared", GateFact.NONE),
+    Gate.WINDOWS_AGREE: ("the windows of the asset do not disagree enough", GateFact.BP),
+    Gate.CORRELATION_LOW: ("too little correlation, or not yet measured", GateFact.PERCENT),
+    Gate.VOL_IN_LINE: ("realised and implied volatility are in line", GateFact.PERCENT),
+    Gate.FLOW_THIN: ("too few aggressor trades within the window", GateFact.COUNT),
+    Gate.FLOW_WEAK: ("buyers and sellers are nearly balanced", GateFact.PERCENT),
+    Gate.FLOW_AGAINST: ("the book or its tape leans the other way", GateFact.PERCENT),
+    Gate.NETTED: ("another strategy wants the opposite in this market", GateFact.SHARES),
+    Gate.BUDGET: ("what strategies share is used up by better intents", GateFact.USD),
     Gate.RUNG: ("the risk rung does not allow it", GateFact.NONE),
     Gate.WORST_CASE_MARKET: ("worst case at settlement of this market", GateFact.USD),
     Gate.WORST_CASE_TOTAL: ("worst case at settlement over all markets", GateFact.USD),

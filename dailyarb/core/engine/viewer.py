@@ -46,8 +46,6 @@ def build_view(state: State, now: Instant) -> View:
     day = day_net(state, now)
     open_e6 = unrealised_e6(state)
     books = money.books_row(state, open_e6)
-    worst = sum(o.worst_e6 for o in outlooks.values())
-    second = now.mono_ns // SECOND
     return View(
         frame=state.frame,
         run=birth.run,

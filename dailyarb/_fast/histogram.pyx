@@ -76,6 +76,24 @@ cdef class LatencyHistogram:
             self.max,
         )
 
+    def counts_within(self, bounds: tuple[int, ...]) -> tuple[int, ...]:
+        """Returns how many times each bound covers, and last how many there are.
+
+        A bucket counts where its middle lies, so each number is as exact as a percentile.
+
+        Args:
+            bounds: times in ns, ascending.
+        """
+        cdef uint64_t seen = 0
+        cdef int i = 0
+        out = []
+        for bound in bounds:
+            while i < BUCKETS and _middle(i) <= <int64_t>bound:
+                seen += self.buckets[i]
+                i += 1
+            out.append(seen)
+        return (*out, self.count)
+
     def merge(self, LatencyHistogram other not None) -> None:
         """Adds the counts of another histogram."""
         cdef int i

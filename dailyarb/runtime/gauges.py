@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Protocol
 
 from dailyarb._fast.histogram import LatencyHistogram
-from dailyarb.core.domain.events import DiskState, Event, LatencyReport, LoopLag, StageLatency
+from dailyarb.core.domain.events import (
+    LATENCY_BOUNDS_NS,
+    DiskState,
+    Event,
+    LatencyReport,
+    LoopLag,
+    StageBuckets,
+    StageLatency,
+)
 from dailyarb.runtime.clock import boot_ns
 
 LAG_STEP_S = 0.01
@@ -71,8 +79,10 @@ class Gauges:
     def second(self) -> None:
         """Tells the engine what the last second was like."""
         stages = {**self._measured.stages(), "view": self.view}
-        rows = tuple(_row(name, found) for name, found in stages.items() if found.count)
-        self._measured.tell(LatencyReport(rows))
+        used = {name: found for name, found in stages.items() if found.count}
+        rows = tuple(_row(name, found) for name, found in used.items())
+        buckets = tuple(_buckets(name, found) for name, found in used.items())
+        self._measured.tell(LatencyReport(rows, buckets))
         self._measured.tell(self._measured.disk())
         self._measured.tell(self._loop())
         self._lag.clear()
@@ -104,6 +114,10 @@ class Gauges:
 def _row(stage: str, found: LatencyHistogram) -> StageLatency:
     count, p50, _, p99, p999, worst = found.snapshot()
     return StageLatency(stage, count, p50 / 1e3, p99 / 1e3, p999 / 1e3, worst / 1e3)
+
+
+def _buckets(stage: str, found: LatencyHistogram) -> StageBuckets:
+    return StageBuckets(stage, found.counts_within(LATENCY_BOUNDS_NS), found.sum_ns / 1e9)
 
 
 def _cpu_s() -> float:

@@ -28,3 +28,17 @@ def test_percentiles_are_within_three_percent(
     assert abs(ours.percentile(q) - exact) <= 0.03 * exact
     assert ours.max == max(first + second)
     assert ours.count == len(first + second)
+
+
+@settings(max_examples=200, deadline=None)
+@given(TIMES, st.lists(st.integers(0, 100_000_000_000), max_size=8).map(sorted))
+def test_bounds_cover_all_but_what_lies_on_their_edge(times: list[int], bounds: list[int]) -> None:
+    histogram = LatencyHistogram()
+    for ns in times:
+        histogram.record(ns)
+    found = histogram.counts_within(tuple(bounds))
+    assert found[-1] == len(times)
+    assert list(found) == sorted(found)
+    for bound, count in zip(bounds, found, strict=False):
+        assert sum(ns <= bound * 0.97 - 1 for ns in times) <= count
+        assert count <= sum(ns <= bound * 1.03 + 1 for ns in times)

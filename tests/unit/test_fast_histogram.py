@@ -76,3 +76,10 @@ def test_foreign_bytes_are_refused() -> None:
 def test_a_percentile_is_between_0_and_100(q: float) -> None:
     with pytest.raises(ValueError, match="allowed"):
         LatencyHistogram().percentile(q)
+
+
+def test_bounds_cover_what_is_below_them() -> None:
+    histogram = filled(5, 10, 10, 999, 5_000, LONGEST_NS, 1 << 62)
+    assert histogram.counts_within((4, 10, 2_000, 10_000)) == (0, 3, 4, 5, 7)
+    assert histogram.counts_within(()) == (7,)
+    assert LatencyHistogram().counts_within((1, 10)) == (0, 0, 0)

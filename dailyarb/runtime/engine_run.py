@@ -58,12 +58,13 @@ from dailyarb.runtime.ports import (
 )
 from dailyarb.runtime.private import SettlementFeed, UserFeed
 from dailyarb.runtime.readings import Readings, run_totals
-from dailyarb.runtime.record import CHANNEL_CODES, Channel, Recorder
+from dailyarb.runtime.record import Recorder
 from dailyarb.runtime.recorded_markets import RecordedMarkets
 from dailyarb.runtime.recover import load
 from dailyarb.runtime.replay_watch import recording_ended
 from dailyarb.runtime.streams import MarketFeed, SpotFeed
 from dailyarb.runtime.supervisor import Supervisor
+from dailyarb.runtime.tape import Life, Tape, TapedEngine
 from dailyarb.runtime.venue_process import (
     Greeting,
     joined_greeting,
@@ -152,12 +153,16 @@ class EngineRun:
             strategies=self.options.strategies,
         )
         history = ((row.record, row.wall_ns) for row in recovered.rows)
-        self.engine = Engine(settings, birth, history, self.clock.now())
+        self.ring = Ring(settings.recording.ring_mib << 20)
+        if settings.recording.enabled:
+            life = Life(settings, birth, recovered.last_seq)
+            self.engine: Engine = TapedEngine(Tape(self.ring), life, history, self.clock.now())
+        else:
+            self.engine = Engine(settings, birth, history, self.clock.now())
         self.journal = Journal(
             self.places.journal, self.run_id, birth.evidence, settings.journal
         )
         self.board = BoardWriter.create(self.places.board, self.run_id, MARKETS_MAX)
-        self.ring = Ring(settings.recording.ring_mib << 20)
         if settings.recording.enabled:
             self._recorded = RecordedMarkets(self.places.recordings)
         self._opened = True
@@ -267,8 +272,6 @@ class EngineRun:
             failed=self.shell.broken,
             rng=random.Random(self.run_id),
             ring=ring,
-            market_tag=CHANNEL_CODES[Channel.POLYMARKET],
-            spot_tag=CHANNEL_CODES[Channel.BINANCE],
         )
         bursts = MarketBursts(books, self._emit, self._rare, self._lay)
         self.market = MarketFeed(

@@ -25,8 +25,7 @@ class FeedContext(msgspec.Struct, frozen=True):
     """Is what every feed is given.
 
     emit takes each event; failed takes a fault of our own that must not be swallowed; rng is the
-    source of all jitter. ring, when given, takes a copy of each market-data frame under the tag
-    of its feed.
+    source of all jitter. ring, when given, takes a copy of each frame of a price.
     """
 
     clock: BootClock
@@ -34,8 +33,6 @@ class FeedContext(msgspec.Struct, frozen=True):
     failed: Callable[[BaseException], None]
     rng: random.Random
     ring: Ring | None = None
-    market_tag: int = 1
-    spot_tag: int = 2
 
 
 class Totals(msgspec.Struct, frozen=True, gc=False):

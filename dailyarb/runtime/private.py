@@ -22,6 +22,7 @@ from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.settings import Feeds
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.pooled import MS_NS, SECOND_NS, FeedContext, PooledFeed, Totals
+from dailyarb.runtime.record import Channel, tag
 from dailyarb.venues.polymarket import codec, stream
 from dailyarb.venues.pool import PoolSettings
 
@@ -259,6 +260,8 @@ class SettlementFeed(SocketFeed):
         await link.socket.send(stream.bolt_subscribe(f"s{conn}", symbols, self._window_s))
 
     def _take(self, link: _Link, raw: bytes, recv_ns: int) -> bool:
+        if self.context.ring is not None:
+            self.context.ring.push(raw, recv_ns, tag(Channel.SETTLEMENT))
         message = codec.bolt_message(raw, self._assets, self._window_s, recv_ns)
         if isinstance(message, codec.BoltReply):
             if message.op == "error":

@@ -6,8 +6,9 @@ out, packs and compresses. A full ring, a full quota or a full disk costs frames
 
 A segment `<start>-<n>.darec.zst` is one zstd stream: a header line of JSON, then records of
 stamp_ns int64 (boot clock), wall_ns int64, channel uint8, size uint32, bytes; little endian, not
-padded. It is flushed once a second, so a crash costs a second; `index.jsonl` tells each finished
-segment's times.
+padded. The channel's low four bits name the socket, the high four the connection, counted from 1, 0
+where nobody said. It is flushed once a second, so a crash costs a second; `index.jsonl` tells each
+finished segment's times.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -54,7 +55,8 @@ class Channel(Enum):
     SETTLEMENT = "ST"
     USER = "USER"
     REST = "REST"
-    SENT = "SENT"
+    SENT = "SENT"  # what the engine asked of the shell (`runtime.tape`)
+    EVENT = "EV"  # what the engine was told
 
 
 # Tags of the ring and bytes of the file; numbers are never given anew.
@@ -65,7 +67,10 @@ CHANNEL_CODES: dict[Channel, int] = {
     Channel.USER: 4,
     Channel.REST: 5,
     Channel.SENT: 6,
+    Channel.EVENT: 7,
 }
+_CHANNEL_BITS = 4
+CHANNEL_MASK = (1 << _CHANNEL_BITS) - 1
 _BY_NAME = {channel.value: channel for channel in Channel}
 
 
@@ -74,12 +79,16 @@ class RecordingError(DailyarbError):
 
 
 class RecordedFrame(NamedTuple):
-    """Is one recorded frame; channel is None where the file names one we do not know."""
+    """Is one recorded frame; channel is None where the file names one we do not know.
+
+    source is the connection it came by, -1 where nobody said.
+    """
 
     stamp_ns: int
     wall_ns: int
     channel: Channel | None
     payload: bytes
+    source: int = -1
 
 
 class SegmentInfo(msgspec.Struct, frozen=True):
@@ -90,6 +99,11 @@ class SegmentInfo(msgspec.Struct, frozen=True):
     end_ns: int
     records: int
     size: int
+
+
+def tag(channel: Channel, source: int = -1) -> int:
+    """Returns the ring's tag of a channel's frame that came by a connection, 0 to 14."""
+    return CHANNEL_CODES[channel] | (source + 1) << _CHANNEL_BITS
 
 
 class SegmentWriter:
@@ -291,15 +305,18 @@ class RecordingReader:
     whole; `cut` then counts it.
 
     Args:
-        path: a segment file or a folder of them.
+        path: a segment file, a folder of them, or several files in order.
 
     Raises:
         RecordingError: there is nothing there.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | Sequence[Path]) -> None:
         self.cut = 0
-        self._files = list_segments(path) if path.is_dir() else [path]
+        if isinstance(path, Path):
+            self._files = list_segments(path) if path.is_dir() else [path]
+        else:
+            self._files = list(path)
         if not self._files or not self._files[0].exists():
             raise RecordingError(f"{path}: no recording")
 
@@ -327,7 +344,9 @@ class RecordingReader:
                     if len(payload) < size:
                         self.cut += 1
                         return
-                    yield RecordedFrame(stamp_ns, wall_ns, channels.get(code), payload)
+                    channel = channels.get(code & CHANNEL_MASK)
+                    source = (code >> _CHANNEL_BITS) - 1
+                    yield RecordedFrame(stamp_ns, wall_ns, channel, payload, source)
             except zstandard.ZstdError as error:
                 raise RecordingError(f"{path}: {error}") from None
 
@@ -335,6 +354,25 @@ class RecordingReader:
 def list_segments(folder: Path) -> list[Path]:
     """Returns the segments of a folder, oldest first."""
     return sorted(folder.glob(f"*{SUFFIX}"), key=_place)
+
+
+def segments_of(folder: Path, run: str) -> list[Path]:
+    """Returns the segments that a run wrote, oldest first; none where it recorded nothing.
+
+    Raises:
+        RecordingError: a file is no recording of ours.
+    """
+    found = []
+    for path in list_segments(folder):
+        with open(path, "rb") as file:
+            stream = zstandard.ZstdDecompressor().stream_reader(file)
+            try:
+                line = io.BufferedReader(stream).readline(65_536)
+            except zstandard.ZstdError as error:
+                raise RecordingError(f"{path}: {error}") from None
+        if line.endswith(b"\n") and json.loads(line).get("run") == run:
+            found.append(path)
+    return found
 
 
 def read_index(folder: Path) -> list[SegmentInfo]:

@@ -21,6 +21,7 @@ from dailyarb.core.domain.settings import Feeds
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.feed import FAULT, FeedListener, MarketListener, SpotListener
 from dailyarb.runtime.pooled import MS_NS, SECOND_NS, FeedContext, PooledFeed, Totals
+from dailyarb.runtime.record import Channel, tag
 from dailyarb.venues.polymarket.stream import PING, MarketSubscription
 from dailyarb.venues.pool import PoolSettings, Rung, TokenLadder
 
@@ -234,9 +235,7 @@ class MarketFeed(ListenerFeed):
         """Wants exactly these markets; markets without tokens are left out."""
         self._markets = {spec.market_id: spec for spec in markets if spec.up_token}
         self._tokens = tuple(
-            token
-            for spec in self._markets.values()
-            for token in (spec.up_token, spec.down_token)
+            token for spec in self._markets.values() for token in (spec.up_token, spec.down_token)
         )
         self.pool.wanted = self.limits.connections if self._tokens else 0
         self.pool.expecting = bool(self._tokens)
@@ -288,7 +287,7 @@ class MarketFeed(ListenerFeed):
             self.context.failed,
             lambda _, flags: self._noticed(conn, flags),
             self.context.ring,
-            self.context.market_tag,
+            tag(Channel.POLYMARKET, conn % SOURCES),
             self.limits.max_frame_bytes,
             source=conn % SOURCES,
         )
@@ -322,6 +321,8 @@ class MarketFeed(ListenerFeed):
             for conn, listener in self._listeners.items():
                 if self._subscriptions[conn].greeted:
                     listener.send(PING)
+        if self.context.ring is not None:
+            self.context.ring.push(b"", now_ns, tag(Channel.EVENT))
         if self.books.router.expire(now_ns):
             self._on_burst(now_ns)
         if self.pool.alive:
@@ -423,7 +424,7 @@ class SpotFeed(ListenerFeed):
             self.context.failed,
             lambda _, flags: self._noticed(conn, flags),
             self.context.ring,
-            self.context.spot_tag,
+            tag(Channel.BINANCE, conn % SOURCES),
             self.limits.max_frame_bytes,
             micros=self._micros,
         )

@@ -35,6 +35,7 @@ from dailyarb.core.domain.errors import DailyarbError
 NS_PER_MS = 1_000_000
 LINE_BYTES_MAX = 8 << 20
 SEGMENT_MAGIC = "darec"
+CHANNEL_MASK = 15  # the rest of a segment's channel byte names the connection
 
 _BOOK_FRAME = re.compile(rb'\{\s*"recv_ms"\s*:\s*(\d{13})\s*,\s*"frame"\s*:\s*(.+)\}\s*\Z', re.S)
 _CAPTURE = re.compile(
@@ -239,7 +240,8 @@ def _segment_frames(path: Path) -> Iterator[RawFrame]:
                 if len(payload) != size:
                     raise RecordingError(path, f"record {number} is cut short or too large")
                 newest_ns = max(newest_ns, wall_ns)
-                if code in channels:
-                    yield RawFrame(newest_ns, channels[code], payload)
+                channel = channels.get(code & CHANNEL_MASK)
+                if channel is not None:
+                    yield RawFrame(newest_ns, channel, payload)
     except _DAMAGE as error:
         raise RecordingError(path, f"damaged after record {number}: {error}") from error

@@ -54,7 +54,7 @@ cdef class EwmaVol:
     cdef readonly int64_t half_life_ns, sample_ns
     cdef readonly uint64_t late, count
     cdef int64_t newest_ns
-    cdef double last, squares, seconds
+    cdef double last, squares, seconds, prior, prior_s
     cdef bint begun
 
     cdef int push_c(self, int64_t t_ns, double value) noexcept nogil

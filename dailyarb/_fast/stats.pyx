@@ -285,11 +285,19 @@ cdef class EwmaVol:
         half_life_ns: age at which a return weighs one half.
         sample_ns: events closer than this to the last one used are passed over, so that bid-ask
             bounce does not count; 0 uses all.
+        prior: volatility believed before the first return, >= 0.
+        prior_s: seconds that this belief weighs; it fades like they would.
     """
 
-    def __init__(self, half_life_ns: int, sample_ns: int = 0) -> None:
+    def __init__(
+        self, half_life_ns: int, sample_ns: int = 0, prior: float = 0.0, prior_s: float = 0.0
+    ) -> None:
         self.half_life_ns = _span("half_life_ns", half_life_ns)
         self.sample_ns = _span("sample_ns", sample_ns) if sample_ns else 0
+        if not (isfinite(prior) and isfinite(prior_s) and prior >= 0.0 and prior_s >= 0.0):
+            raise ValueError(f"prior {prior} or prior_s {prior_s} is out of range")
+        self.prior = prior
+        self.prior_s = prior_s
         self.clear()
 
     def push(self, t_ns: int, value: float) -> None:
@@ -310,7 +318,8 @@ cdef class EwmaVol:
         self.begun = False
         self.late = self.count = 0
         self.newest_ns = 0
-        self.last = self.squares = self.seconds = 0.0
+        self.last = 0.0
+        self.squares, self.seconds = self.prior * self.prior * self.prior_s, self.prior_s
 
     cdef int push_c(self, int64_t t_ns, double value) noexcept nogil:
         cdef double change, kept, age

@@ -68,10 +68,13 @@ def realised(
     return len(changes), math.sqrt(total / (len(changes) * sample_ns / 1e9))
 
 
-def weighted(events: list[tuple[int, float]], half_life_ns: int) -> float:
+def weighted(
+    events: list[tuple[int, float]], half_life_ns: int, prior: float = 0.0, prior_s: float = 0.0
+) -> float:
     """Returns sigma per root second of `EwmaVol` without a sampling step."""
     end = events[-1][0]
-    squares = seconds = 0.0
+    faded = 0.5 ** ((end - events[0][0]) / half_life_ns)
+    squares, seconds = prior**2 * prior_s * faded, prior_s * faded
     for (t_0, v_0), (t_1, v_1) in pairwise(events):
         weight = 0.5 ** ((end - t_1) / half_life_ns)
         squares += weight * math.log(v_1 / v_0) ** 2
@@ -83,3 +86,11 @@ def flow(events: list[tuple[int, int]], now_ns: int, window_ns: int) -> tuple[in
     """Returns (buy, sell, count) of the events in (now - window, now]."""
     inside = [size for t_ns, size in events if now_ns - window_ns < t_ns]
     return sum(s for s in inside if s > 0), -sum(s for s in inside if s < 0), len(inside)
+
+
+def flow_bands(
+    events: list[tuple[int, int, int, int, int]], now_ns: int, window_ns: int
+) -> tuple[int, ...]:
+    """Returns (buy, sell, buys, sells) of the events in (now - window, now]."""
+    inside = [event[1:] for event in events if now_ns - event[0] < window_ns]
+    return tuple(sum(row[i] for row in inside) for i in range(4))

@@ -317,6 +317,11 @@ class EngineRun:
     def answer(self, request_id: int, ok: bool, text: str) -> None:
         """Answers an operator."""
         self.log.event("info", "cmd.applied" if ok else "cmd.refused", text=text)
+    def set_mode(self, command: cmd.SetMode) -> None:
+        """Lets orders meet the fill model, or end with the signature."""
+        if self._stand_in is not None:
+            self._stand_in.fills = command.mode is Mode.PAPER
+
         self.control.answer(request_id, ok, text)
 
     # what comes in

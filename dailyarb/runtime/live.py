@@ -87,6 +87,9 @@ class Voice(Protocol):
     def answer(self, request_id: int, ok: bool, text: str) -> None:
         """Answers an operator."""
 
+    def set_mode(self, command: cmd.SetMode) -> None:
+        """Lets orders end elsewhere from now on."""
+
 
 class Ports(msgspec.Struct, frozen=True):
     """Is everything the shell hands commands to."""
@@ -146,6 +149,7 @@ class Shell:
             cmd.Subscribe: lambda c: self._wire(ports.markets.want, c),
             cmd.Resync: lambda c: self._wire(ports.markets.resync, c),
             cmd.Claim: self._claim,
+            cmd.SetMode: lambda c: self._wire(ports.voice.set_mode, c),
             cmd.Alert: self._alert,
             cmd.Answer: self._answer,
             cmd.Note: lambda c: ports.voice.note(c.level, c.evt, c.fields),

@@ -149,6 +149,15 @@ def _rung(record: rec.RungSet) -> LineOut:
     return LineOut("warn", "rung.changed", fields)
 
 
+def _mode(record: rec.ModeSet) -> LineOut:
+    return LineOut("warn", "mode.changed", {"mode": record.mode.value, "who": record.who})
+
+
+def _settings(record: rec.SettingsTaken) -> LineOut:
+    fields = {"cfg": record.config_hash, "changed": ", ".join(record.changed), "who": record.who}
+    return LineOut("warn", "config.loaded", fields)
+
+
 def _breaker(record: rec.BreakerMoved) -> LineOut:
     evt = "breaker.tripped" if record.tripped else "breaker.reset"
     return LineOut(
@@ -181,6 +190,8 @@ _TELLERS: dict[type[rec.Kept], Callable[[Any], LineOut | None]] = {
     rec.PairClosed: _pair,
     rec.PayoutBooked: _paid,
     rec.RungSet: _rung,
+    rec.ModeSet: _mode,
+    rec.SettingsTaken: _settings,
     rec.BreakerMoved: _breaker,
     rec.Adjusted: _adjusted,
 }

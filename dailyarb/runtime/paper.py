@@ -1,4 +1,4 @@
-"""PAPER: live books, and a fill model in place of the venue.
+"""PAPER: live books, and a fill model in place of the venue. DRY is the same with `fills` off.
 
 Orders travel, wait out the venue's hold and meet the engine's own books as they stand then
 (`sim/fills`). The loop's timers fire a little late, so an order may meet a book some tenths of a
@@ -55,6 +55,7 @@ class PaperVenue(DryVenue):
         run: str,
     ) -> None:
         super().__init__(account, clock, emit)
+        self.fills = True
         self._books = books
         self._desk = ReplayOrders(
             self._book, settings, random.Random(run), 0, self._later, f"paper-{run}"
@@ -63,10 +64,14 @@ class PaperVenue(DryVenue):
 
     def signed(self, order_id: str, draft: cmd.OrderDraft) -> None:
         """Remembers what an order id stands for."""
-        self._desk.signed(order_id, draft)
+        if self.fills:
+            self._desk.signed(order_id, draft)
 
     def submit(self, command: cmd.Submit) -> None:
         """Sends signed orders to the fill model; they are answered together."""
+        if not self.fills:
+            super().submit(command)
+            return
         self._timed(command)
         self._ours.update(dict.fromkeys(order.order_id for order in command.orders))
         while len(self._ours) > OURS_MAX:

@@ -24,7 +24,7 @@ from dailyarb.core.domain.rung import Mode
 from dailyarb.core.domain.settings import usd_e6
 from dailyarb.core.engine.engine import Engine
 from dailyarb.runtime.clock import boot_ns
-from dailyarb.runtime.dry import DryVenue, PlayAccount
+from dailyarb.runtime.dry import PlayAccount
 from dailyarb.runtime.identity import Identity, NoSigner
 from dailyarb.runtime.live import OrderPort, Questions, Signs
 from dailyarb.runtime.paper import PaperVenue
@@ -57,7 +57,12 @@ class OrderLine(OrderPort, Protocol):
 
 
 class StandIn(OrderLine, Protocol):
-    """Is what stands in for a venue: orders in, answers out, and an account of its own."""
+    """Is what stands in for a venue: orders in, answers out, and an account of its own.
+
+    fills says whether orders meet the fill model (PAPER) or end with the signature (DRY).
+    """
+
+    fills: bool
 
     def order(self, command: QueryOrder) -> None:
         """Answers for one order."""
@@ -177,10 +182,8 @@ def stand_in(
     state = engine.state
     start_e6 = usd_e6(state.settings.venues.start_cash_usd)
     account = PlayAccount(state.ledger, start_e6)
-    venue: StandIn = DryVenue(account, clock, emit)
-    if mode is Mode.PAPER:
-        run = state.birth.run
-        venue = PaperVenue(account, clock, emit, engine.books, FillSettings(), run)
+    venue = PaperVenue(account, clock, emit, engine.books, FillSettings(), state.birth.run)
+    venue.fills = mode is Mode.PAPER
     for desk in state.desks.values():
         venue.heard(MarketListed(desk.spec))
     return venue

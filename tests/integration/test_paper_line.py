@@ -14,7 +14,7 @@ from dailyarb import config
 from dailyarb.core.domain.events import OperatorCommand
 from dailyarb.core.domain.ids import FeedId, Gate
 from dailyarb.core.domain.operator import OperatorVerb
-from dailyarb.core.domain.records import FillBooked, OrderMoved, OrderSigned
+from dailyarb.core.domain.records import FillBooked, ModeSet, OrderMoved, OrderSigned
 from dailyarb.core.domain.rung import Evidence, Mode
 from dailyarb.core.domain.settings import ConfigMode, VenueKind
 from dailyarb.runtime.dry import NOT_SENT
@@ -108,6 +108,27 @@ async def test_paper_meets_live_books_and_carries_its_money_over_a_restart(desk:
     assert second.engine.state.ledger.accounts.opening == ledger.accounts.opening
     assert desk.run("verify").returncode == 0
     assert shares or ledger.pnl.total.net_e6
+
+
+async def test_dry_becomes_paper_while_it_runs(desk: Machine) -> None:
+    loaded = settings(desk, ConfigMode.DRY)
+    asked: list[str] = []
+
+    def filled(life: EngineRun) -> bool:
+        state = life.engine.state
+        if not asked and state.tallies.killed and not state.orders.live():
+            asked.append(state.birth.mode.value)
+            life.shell.feed(OperatorCommand(OperatorVerb.MODE, "test", mode=Mode.PAPER))
+        return bool(state.fills)
+
+    life = await run(desk, loaded, "eeeeee", filled)
+    assert asked == ["DRY"]
+    assert life.engine.state.birth.mode is Mode.PAPER
+    [changed] = records(desk, ModeSet)
+    assert (changed.mode, changed.evidence) == (Mode.PAPER, Evidence.PAPER)
+    rows = [type(row.record) for row in desk.rows()]
+    assert rows.index(ModeSet) < rows.index(FillBooked), "nothing was filled before"
+    assert desk.run("verify").returncode == 0
 
 
 async def test_without_credentials_windows_are_shown_and_not_traded(desk: Machine) -> None:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from msgspec.structs import replace
 
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.events import (
     CancelResult,
+    ClockOffset,
+    FeedState,
+    FeedStatus,
     LegOutcome,
     OperatorCommand,
+    Resolved,
     StopRequested,
     VenueMode,
     VenueModeKind,
 )
-from dailyarb.core.domain.ids import StrategyId
+from dailyarb.core.domain.ids import FeedId, StrategyId
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import FillState
-from dailyarb.core.domain.records import OperatorDid, RungSet
-from dailyarb.core.domain.rung import Mode, Rung
+from dailyarb.core.domain.records import ModeSet, OperatorDid, RungSet, SettingsTaken
+from dailyarb.core.domain.rung import Evidence, Mode, Rung, RungCause
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
 from tests.rig import Rig, birth, settings, sides
 
@@ -57,7 +64,7 @@ def test_every_verb_is_answered_and_has_its_line_for_the_shell(rig: Rig) -> None
         answer = ask(rig, verb, reason="why", confirmed=False)
         assert answer.text
         assert rig.records(OperatorDid)[-1].twin.startswith("dailyarb ctl ")
-    assert ask(rig, V.RELOAD).ok is False
+    assert ask(rig, V.RELOAD).text == "no file was read"
 
 
 def test_a_halt_is_journalled_before_its_cancels_and_verified_after(rig: Rig) -> None:
@@ -72,7 +79,7 @@ def test_a_halt_is_journalled_before_its_cancels_and_verified_after(rig: Rig) ->
     rig.feed(CancelResult(0, ids, all_orders=True))
     rig.advance(0.2)
     assert rig.state.halting.note.startswith("HALTED 2/2 cancelled, verified")
-    assert ask(rig, V.RELEASE).text == "raising the rung must be confirmed"
+    assert ask(rig, V.RELEASE).text == "what raises risk must be confirmed"
     assert ask(rig, V.RELEASE, confirmed=True).ok
     assert (rig.state.rungs.operator, rig.state.halting.note) == (Rung.REDUCED, "")
     assert not ask(rig, V.RELEASE, confirmed=True).ok
@@ -146,26 +153,132 @@ def test_cancel_takes_one_order_or_all(rig: Rig) -> None:
     assert ask(rig, V.CANCEL).text == "cancelling 2 orders"
 
 
-def test_modes_and_arming_belong_to_their_runs(rig: Rig) -> None:
+PAPER = birth(mode=Mode.PAPER, evidence=Evidence.PAPER)
+
+
+def test_sim_and_replay_are_fixed_and_live_is_begun_and_left_at_start(rig: Rig) -> None:
     assert "fixed by --venues" in ask(rig, V.MODE, mode=Mode.PAPER).text
-    assert "only a LIVE engine" in ask(rig, V.ARM, "main").text
     live = Rig(settings(S1_ONLY), who=birth(mode=Mode.LIVE))
-    assert "restart with --mode" in ask(live, V.MODE).text
-    assert "restart with --mode" in ask(live, V.MODE, mode=Mode.PAPER).text
-    assert not live.state.armed
-    assert "not this instance" in ask(live, V.ARM, "other").text
-    assert "preflight" in ask(live, V.ARM, "main").text
-    live.ready()
+    assert "begun and left at start" in ask(live, V.MODE, mode=Mode.PAPER).text
+    paper = Rig(settings(S1_ONLY), who=PAPER)
+    assert "begun and left at start" in ask(paper, V.MODE, mode=Mode.LIVE).text
+    assert "begun and left at start" in ask(paper, V.MODE).text
+    assert not any(r.all(cmd.SetMode) for r in (rig, live, paper))
+
+
+def test_dry_and_paper_change_places_while_flat() -> None:
+    rig = Rig(settings(S2_ONLY), who=PAPER).ready()
+    assert ask(rig, V.MODE, mode=Mode.PAPER).text == "the mode is PAPER already"
+    answer = ask(rig, V.MODE, mode=Mode.DRY)
+    assert (answer.ok, answer.text) == (True, "PAPER -> DRY")
+    assert rig.all(cmd.SetMode) == [cmd.SetMode(Mode.DRY)]
+    assert rig.records(ModeSet) == [ModeSet(Mode.DRY, Evidence.PAPER, "you")]
+    view = rig.engine.view(rig.clock.now())
+    assert (view.mode, view.evidence) == (Mode.DRY, Evidence.PAPER)
+    kinds = [type(c.record) if isinstance(c, cmd.Journal) else type(c) for c in rig.commands[-4:]]
+    assert kinds[:2] == [ModeSet, cmd.SetMode], "journalled first, then done"
+
+
+def test_the_mode_stays_while_an_order_or_a_share_is_open() -> None:
+    rig = Rig(settings(S2_ONLY), who=PAPER).ready()
+    rig.book(*WIDE)
+    rig.answer(rig.submits[0], LegOutcome.RESTING)
+    resting = ask(rig, V.MODE, mode=Mode.DRY)
+    assert resting.text == "only while flat: 2 open orders, 0 markets with shares"
+    fill_both(rig)
+    assert "1 markets with shares" in ask(rig, V.MODE, mode=Mode.DRY).text
+    assert not rig.all(cmd.SetMode)
+
+
+def live_rig(strategies: Strategies = S1_ONLY) -> Rig:
+    """Gives a LIVE engine, reconciled, with every feed fresh; not armed."""
+    live = Rig(settings(strategies), who=birth(mode=Mode.LIVE, evidence=Evidence.LIVE)).ready()
+    live.feed(ClockOffset(3.0, 1.0))
     live.book(*WIDE)
     live.advance(0.5)
     live.book(*WIDE)
-    live.state.rungs.operator = Rung.FULL
+    return live
+
+
+def test_live_is_halted_until_it_is_armed_by_its_own_name(rig: Rig) -> None:
+    assert "only a LIVE engine" in ask(rig, V.ARM, "main").text
+    live = live_rig()
+    assert live.state.rungs.overall() == (Rung.HALTED, RungCause.OPERATOR, "not armed")
     live.spot(100_100)
-    assert not live.submits, "signed, but the last gate is shut"
-    assert ask(live, V.ARM, "main").ok
-    assert (live.state.armed, live.state.rungs.operator) == (True, Rung.REDUCED)
+    assert not live.all(cmd.Sign), "an engine that is not armed does not even sign"
+    live.spot(100_000)
+    live.advance(30)
+    assert "not this instance" in ask(live, V.ARM, "other").text
+    assert ask(live, V.ARM, "main").text == "armed at REDUCED"
+    assert live.state.rungs.overall()[0] is live.state.rungs.operator is Rung.REDUCED
+    assert ask(live, V.ARM, "main").text == "armed already"
     ask(live, V.DISARM)
-    assert (live.state.armed, live.state.rungs.operator) == (False, Rung.HALTED)
+    assert (live.state.rungs.armed, live.state.rungs.operator) == (False, Rung.HALTED)
+
+
+def test_arming_names_every_row_of_the_preflight_that_fails() -> None:
+    live = Rig(settings(S1_ONLY), who=birth(mode=Mode.LIVE))
+    said = ask(live, V.ARM, "main").text
+    assert said.startswith("preflight failed: clock: not measured yet; feed PM: not connected")
+    assert "start-up: reconciling" in said and "balance: 0.00 free" in said
+    live = live_rig()
+    live.feed(FeedState(FeedId.USER, FeedStatus.DOWN, 0, 2, 0, 0.0))
+    assert "feed USER: DOWN" in ask(live, V.ARM, "main").text
+    assert not live.state.rungs.armed
+
+
+def test_an_engine_that_is_not_armed_still_sells_and_cancels() -> None:
+    live = live_rig(S2_ONLY)
+    assert ask(live, V.ARM, "main").ok
+    live.advance(0.2)
+    live.answer(live.submits[0], LegOutcome.RESTING)
+    up, down = live.submits[0].orders
+    live.fill(up.order_id, 5, maker=True)
+    live.state.rungs.armed = False  # as a restart leaves it: shares held, an order resting
+    live.advance(0.2)
+    assert down.order_id in live.all(cmd.Cancel)[0].order_ids, "nothing rests while halted"
+    live.feed(CancelResult(0, (up.order_id, down.order_id)))
+    assert ask(live, V.FLATTEN, confirmed=True).text == "selling 1 positions"
+    assert sides(live.submits[-1], live)[0][:2] == (Outcome.UP, Side.SELL)
+
+
+def test_limits_are_read_anew_and_all_else_waits_for_a_restart(rig: Rig) -> None:
+    old = rig.state.settings
+    risk = replace(old.risk, max_day_loss_usd=20.0, max_unwind_loss_usd=1.0, ask_after_ms=500)
+    fresh = replace(old, risk=risk, breakers=replace(old.breakers, loss_streak=3))
+    told: dict[str, Any] = {"settings": fresh, "config_hash": "c1", "confirmed": True}
+    assert "must be confirmed" in ask(rig, V.RELOAD, settings=fresh).text
+    assert ask(rig, V.RELOAD, reason="line 3: no such key").text == "line 3: no such key"
+    other = replace(fresh, feeds=replace(old.feeds, connections=3))
+    assert "only [risk] and" in ask(rig, V.RELOAD, settings=other, confirmed=True).text
+    assert rig.state.settings is old
+    answer = ask(rig, V.RELOAD, reason="ui.theme waits", **told)
+    assert answer.text == (
+        "in force: risk.max_day_loss_usd, risk.max_unwind_loss_usd, risk.ask_after_ms, "
+        "breakers.loss_streak; ui.theme waits"
+    )
+    state = rig.state
+    assert state.gate.settings is state.proofs.risk is risk
+    assert state.pairs.max_unwind_loss_e6 == 1_000_000
+    assert state.breakers.by_name["loss.day"].rule.limit == -20.0
+    assert state.breakers.by_name["loss.streak"].rule.limit == 2.0
+    assert rig.engine.view(rig.clock.now()).config_hash == "c1"
+    [taken] = rig.records(SettingsTaken)
+    assert (taken.config_hash, len(taken.changed), taken.who) == ("c1", 4, "you")
+    assert ask(rig, V.RELOAD, **told).text == "no limit has changed"
+
+
+def test_a_claim_asks_the_account_whether_the_payouts_have_come(rig: Rig) -> None:
+    fill_both(rig)
+    before = len(rig.all(cmd.QueryAccount))
+    assert "checking 0 payouts" in ask(rig, V.CLAIM).text
+    rig.feed(Resolved("0xm", 10_000))
+    assert "checking 1 payouts, 20.00 in all" in ask(rig, V.CLAIM).text
+    assert len(rig.all(cmd.QueryAccount)) == before + 2
+
+
+def test_taking_the_lease_is_written_down(rig: Rig) -> None:
+    assert ask(rig, V.LEASE).text == "you holds the lease"
 
 
 def test_a_breaker_is_reset_with_a_reason_and_starts_anew(rig: Rig) -> None:

@@ -12,7 +12,7 @@ from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.intents import IntentKind
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import TIF, FillState, OrderState
-from dailyarb.core.domain.rung import Rung
+from dailyarb.core.domain.rung import Evidence, Mode, Rung
 from dailyarb.runtime.log_events import EVENTS
 from dailyarb.runtime.narrate import narrate
 from tests.rig import spec
@@ -37,6 +37,8 @@ SAMPLES: list[Any] = [
     rec.PairClosed(1, "0xm", StrategyId.S2, 200, 0, 0, 0, 0, 0, 0, "carried"),
     rec.PayoutBooked("0xm", 10_000, 20_000_000),
     rec.RungSet(Rung.HALTED, "you", "test"),
+    rec.ModeSet(Mode.DRY, Evidence.PAPER, "you"),
+    rec.SettingsTaken("c1", ("risk.max_day_loss_usd",), "you"),
     rec.BreakerMoved("loss.day", True, -51.0, -50.0, Rung.HALTED, "engine"),
     rec.BreakerMoved("loss.day", False, -51.0, -50.0, Rung.HALTED, "you", "reviewed"),
     rec.Adjusted("opening", 10**9),

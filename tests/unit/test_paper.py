@@ -148,6 +148,21 @@ async def test_a_taker_meets_the_engines_own_book_and_pays_the_fee() -> None:
     await stage.venue.close()
 
 
+async def test_dry_and_paper_are_one_account_and_orders_end_where_the_mode_says() -> None:
+    stage = await Stage().paper().open()
+    assert isinstance(stage.venue, PaperVenue)
+    stage.venue.fills = False
+    dry = stage.buy(5_200, 10, TIF.FAK)
+    (answer,) = await stage.told(SubmitResult)
+    assert (answer.results[0].order_id, answer.results[0].reason) == (dry, NOT_SENT)
+    assert (await stage.asked()).cash_e6 == 100 * SHARE
+    stage.venue.fills = True
+    stage.buy(5_200, 10, TIF.FAK)
+    assert await stage.told(Fill)
+    assert (await stage.asked()).cash_e6 < 95 * SHARE
+    await stage.venue.close()
+
+
 async def test_a_resting_order_waits_behind_the_queue_and_is_cancelled() -> None:
     stage = await Stage().paper().open()
     order_id = stage.buy(4_900, 10)

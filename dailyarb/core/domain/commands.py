@@ -12,6 +12,7 @@ from dailyarb.core.domain.ids import Severity
 from dailyarb.core.domain.market import MarketSpec, Side
 from dailyarb.core.domain.orders import TIF
 from dailyarb.core.domain.records import Record
+from dailyarb.core.domain.rung import Mode
 
 
 class Deed(msgspec.Struct, frozen=True, gc=False):
@@ -124,6 +125,12 @@ class Claim(Deed, frozen=True, gc=False):
     market_id: str
 
 
+class SetMode(Deed, frozen=True, gc=False):
+    """Let orders end elsewhere from now on: DRY or PAPER, and only while nothing is open."""
+
+    mode: Mode
+
+
 class Subscribe(Deed, frozen=True, gc=False):
     """Want exactly these markets on the feeds."""
 
@@ -179,6 +186,7 @@ Command = (
     | QueryAccount
     | QueryBook
     | Claim
+    | SetMode
     | Subscribe
     | Resync
     | Alert

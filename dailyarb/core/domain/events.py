@@ -15,6 +15,7 @@ from dailyarb.core.domain.market import MarketSpec, Outcome, Side
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import FillState, OrderState
 from dailyarb.core.domain.rung import Mode, Rung
+from dailyarb.core.domain.settings import Settings
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):
@@ -361,6 +362,8 @@ class OperatorCommand(Fact, frozen=True, gc=False):
     reason: str = ""
     frame: int = 0  # number of the View the decision rested on, 0 without one
     confirmed: bool = False
+    settings: Settings | None = None  # of RELOAD: what the file says now, once it passed its checks
+    config_hash: str = ""
 
 
 class ParametersChosen(Fact, frozen=True, gc=False):

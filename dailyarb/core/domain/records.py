@@ -183,6 +183,22 @@ class RungSet(Kept, frozen=True, gc=False):
     reason: str
 
 
+class ModeSet(Kept, frozen=True, gc=False):
+    """The run mode changed while the engine was flat; evidence is that of all rows from here."""
+
+    mode: Mode
+    evidence: Evidence
+    who: str
+
+
+class SettingsTaken(Kept, frozen=True, gc=False):
+    """Limits of a file read anew are in force; config_hash is over all values in force."""
+
+    config_hash: str
+    changed: tuple[str, ...]
+    who: str
+
+
 class BreakerMoved(Kept, frozen=True, gc=False):
     """A breaker tripped or was reset."""
 
@@ -236,6 +252,8 @@ Record = (
     | Adjusted
     | RungSet
     | BreakerMoved
+    | ModeSet
+    | SettingsTaken
     | OperatorDid
     | AlertRaised
     | Checkpointed

@@ -44,6 +44,10 @@ class Mode(Enum):
     LIVE = "LIVE"
 
 
+# Modes on live venues in which nothing is sent: a fill model or nothing stands in for the venue.
+STAND_INS = (Mode.DRY, Mode.PAPER)
+
+
 class Evidence(Enum):
     """Is what a number rests on; classes are never added together."""
 

@@ -134,6 +134,8 @@ def _pair_view(state: State, desk: Desk, pair: Pair) -> PairView:
 
 def _expire_orders(state: State, now: Instant, out: list[Command]) -> None:
     before_end = round(state.settings.risk.cancel_before_end_s * SECOND)
+    # Nothing rests while we are halted; orders of an earlier run come to light after the start.
+    halted = not state.rungs.booting and state.rungs.overall()[0] is Rung.HALTED
     late = []
     for order in state.orders.live():
         if order.takes or not order.order_id:
@@ -143,9 +145,9 @@ def _expire_orders(state: State, now: Instant, out: list[Command]) -> None:
         desk = state.desks.get(order.market_id)
         ending = desk is not None and desk.spec.end_ns - now.wall_ns <= before_end
         old = order.ttl_ns and now.mono_ns - order.sent_ns > 2 * order.ttl_ns
-        if order.cancel_ns or ending or old:
+        if order.cancel_ns or ending or old or halted:
             late.append(order)
-    cancel(late, "window ends or order too old", now, out)
+    cancel(late, "halted, window ends, or order too old", now, out)
 
 
 def _reconcile(state: State, now: Instant, out: list[Command]) -> None:
@@ -391,8 +393,8 @@ def _verify_halt(state: State, now: Instant) -> None:
 def _stop(state: State, now: Instant, out: list[Command]) -> None:
     live = state.orders.live()
     naked = sum(p.naked_since_ns > 0 for p in state.pairs.open.values())
-    # Halted by a person, a lone leg may not be unwound: there is nothing to wait for.
-    waits = naked and state.rungs.operator is not Rung.HALTED
+    # Halted by a person or not armed, a lone leg may not be unwound: nothing to wait for.
+    waits = naked and state.rungs.operator is not Rung.HALTED and state.rungs.armed
     clear = not live and not waits
     if not clear and now.mono_ns < state.stop_deadline_ns:
         return

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from dailyarb.core.domain.clock import Instant
-from dailyarb.core.domain.commands import Answer, Command, Journal
+from dailyarb.core.domain.commands import Answer, Command, Journal, SetMode
 from dailyarb.core.domain.events import OperatorCommand, StopRequested, VenueModeKind
 from dailyarb.core.domain.ids import Severity, StrategyId
 from dailyarb.core.domain.intents import Intent, IntentKind, Leg
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.operator import CLI_TWINS, OperatorVerb
 from dailyarb.core.domain.orders import TIF
-from dailyarb.core.domain.records import BreakerMoved, OperatorDid, RungSet
-from dailyarb.core.domain.rung import Mode, Rung
+from dailyarb.core.domain.preflight import failed
+from dailyarb.core.domain.records import BreakerMoved, ModeSet, OperatorDid, RungSet
+from dailyarb.core.domain.rung import MODE_EVIDENCE, STAND_INS, Mode, Rung
 from dailyarb.core.domain.units import SECOND
 from dailyarb.core.engine.account import ask_account
+from dailyarb.core.engine.reload import take_settings
 from dailyarb.core.engine.state import Desk, Halting, State
 from dailyarb.core.engine.trading import cancel, cancel_all, open_intent
+from dailyarb.core.engine.viewer import build_view
 
 FRAME_AGE_MAX = 100  # frames: a decision that raises risk must rest on the last ten seconds
 FLATTEN_FLOOR_E4 = 300  # a flatten sells at most this far below the bid
@@ -28,11 +32,7 @@ Result = tuple[bool, str]
 
 def on_operator(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> None:
     """Does what was asked, answers, and writes down who asked."""
-    handler = _VERBS.get(event.verb)
-    if handler is None:
-        ok, text = False, f"{event.verb.value} is not available here"
-    else:
-        ok, text = handler(state, event, now, out)
+    ok, text = _VERBS[event.verb](state, event, now, out)
     twin = CLI_TWINS[event.verb].format(
         rung=event.rung.name.lower() if event.rung else "",
         target=event.target or "--all",
@@ -98,7 +98,7 @@ def _drop_openings(state: State, rung: Rung, now: Instant, out: list[Command]) -
 
 def _raise_refused(state: State, event: OperatorCommand) -> str:
     if not event.confirmed:
-        return "raising the rung must be confirmed"
+        return "what raises risk must be confirmed"
     if event.frame and state.frame - event.frame > FRAME_AGE_MAX:
         return "the screen it rested on is too old; look again"
     return ""
@@ -172,12 +172,22 @@ def _cancel(state: State, event: OperatorCommand, now: Instant, out: list[Comman
 
 
 def _mode(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
-    del now, out
-    mode = state.birth.mode
+    mode, wanted = state.birth.mode, event.mode
     if mode in (Mode.SIM, Mode.REPLAY):
         return False, f"{mode.value} is fixed by --venues at start"
-    wanted = event.mode.value if event.mode else "?"
-    return False, f"{mode.value} to {wanted}: restart with --mode, while flat"
+    if wanted not in STAND_INS or mode is Mode.LIVE:
+        return False, "LIVE is begun and left at start: --live, or --mode dry and --mode paper"
+    if wanted is mode:
+        return True, f"the mode is {mode.value} already"
+    orders = len(state.orders.live()) + sum(len(state.orders.drafts(m)) for m in state.desks)
+    held = len(state.ledger.open_markets())
+    if orders or held:
+        return False, f"only while flat: {orders} open orders, {held} markets with shares"
+    evidence = MODE_EVIDENCE[wanted]
+    state.birth = replace(state.birth, mode=wanted, evidence=evidence)
+    out += [Journal(ModeSet(wanted, evidence, event.who)), SetMode(wanted)]
+    state.tell("MODE", f"{mode.value} -> {wanted.value} by {event.who}", now)
+    return True, f"{mode.value} -> {wanted.value}"
 
 
 def _arm(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
@@ -185,16 +195,19 @@ def _arm(state: State, event: OperatorCommand, now: Instant, out: list[Command])
         return False, f"only a LIVE engine can be armed; this one is {state.birth.mode.value}"
     if event.target != state.settings.instance:
         return False, "the name typed is not this instance's"
-    if state.rungs.booting or state.breakers.tripped():
-        return False, "preflight: reconciliation or breakers are not clear"
-    state.armed = True
+    if state.rungs.armed:
+        return True, "armed already"
+    amiss = failed(build_view(state, now))
+    if amiss:
+        return False, f"preflight failed: {'; '.join(amiss)}"
+    state.rungs.armed = True
     out.append(Journal(set_rung(state, Rung.REDUCED, event.who, "armed", now)))
     return True, "armed at REDUCED"
 
 
 def _disarm(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
     halt(state, event.who, "disarmed", now, out)
-    state.armed = state.birth.mode is not Mode.LIVE
+    state.rungs.armed = state.birth.mode is not Mode.LIVE
     return True, "disarmed and halted"
 
 
@@ -258,6 +271,29 @@ def _reconcile(state: State, event: OperatorCommand, now: Instant, out: list[Com
     return True, "asked for a snapshot of the account"
 
 
+def _claim(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    """Checks that what decided markets paid has come: the venue redeems winners by itself."""
+    del event
+    paid = [books.paid_e6 for books in state.ledger.markets.values() if books.paid_e6]
+    ask_account(state, now, out)
+    total = sum(paid) / 1e6
+    return True, f"the venue redeems by itself; checking {len(paid)} payouts, {total:,.2f} in all"
+
+
+def _reload(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    if event.settings is not None:
+        refused = _raise_refused(state, event)
+        if refused:
+            return False, refused
+    return take_settings(state, event, now, out)
+
+
+def _lease(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
+    """Writes down who took the lease; the control socket has decided it already."""
+    del state, now, out
+    return True, f"{event.who} holds the lease"
+
+
 def _ack(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
     del now, out
     count = 0
@@ -304,6 +340,9 @@ _VERBS: dict[OperatorVerb, Callable[[State, OperatorCommand, Instant, list[Comma
     OperatorVerb.STRATEGY_PAUSE: _strategy,
     OperatorVerb.STRATEGY_RESUME: _strategy,
     OperatorVerb.RECONCILE: _reconcile,
+    OperatorVerb.CLAIM: _claim,
+    OperatorVerb.RELOAD: _reload,
+    OperatorVerb.LEASE: _lease,
     OperatorVerb.ACK: _ack,
     OperatorVerb.STOP: _stop,
 }

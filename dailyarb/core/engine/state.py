@@ -240,7 +240,7 @@ class State:
         self.equity: deque[int] = deque(maxlen=24 * 60)
         self.equity_minute = 0
         self.peak_e6: int | None = None
-        self.armed = birth.mode is not Mode.LIVE
+        self.rungs.armed = birth.mode is not Mode.LIVE
         self.started = Instant(0, 0)
         self.frame = 0
         self.next_id = 0

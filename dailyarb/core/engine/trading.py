@@ -16,7 +16,7 @@ from dailyarb.core.domain.intents import Blocked, CancelIntent, Intent, IntentKi
 from dailyarb.core.domain.market import MarketState, Outcome, Side
 from dailyarb.core.domain.orders import OrderState
 from dailyarb.core.domain.records import IntentTaken
-from dailyarb.core.domain.rung import Mode, Rung
+from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.units import MS, SECOND, notional_up
 from dailyarb.core.domain.view import DecisionRow
 from dailyarb.core.engine.scenes import build_scene, own_part
@@ -306,8 +306,6 @@ def on_signed(state: State, event: Signed, now: Instant, out: list[Command]) -> 
 
 def _last_gate(state: State, batch: list[Order]) -> str:
     """Checks the rung once more, at the last place before the wire (I5)."""
-    if state.birth.mode is Mode.LIVE and not state.armed:
-        return "not armed"
     kind = batch[0].intent
     rung = state.rungs.of(batch[0].strategy)
     if rung is Rung.HALTED and kind is not IntentKind.FLATTEN:

@@ -52,7 +52,7 @@ def build_view(state: State, now: Instant) -> View:
         instance=state.settings.instance,
         mode=birth.mode,
         evidence=birth.evidence,
-        armed=state.armed,
+        armed=rungs.armed,
         source=birth.source,
         meaningless=birth.meaningless,
         mono_ns=now.mono_ns,

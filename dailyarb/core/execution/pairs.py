@@ -135,8 +135,8 @@ class Pairs:
 
     def __init__(self, max_unwind_loss_e6: int) -> None:
         self.open: dict[int, Pair] = {}
-        self._max_unwind_loss_e6 = max_unwind_loss_e6
-        self._done: dict[int, Pair] = {}
+        self.max_unwind_loss_e6 = max_unwind_loss_e6
+        self.done: dict[int, Pair] = {}  # the last that ended: news may reopen them
         self.opened = 0
         self.completed = 0
         self.unwound = 0
@@ -198,12 +198,12 @@ class Pairs:
             self._keep(pair)
 
     def _keep(self, pair: Pair) -> None:
-        self._done[pair.pair_id] = pair
-        if len(self._done) > DONE_KEPT:
-            del self._done[next(iter(self._done))]
+        self.done[pair.pair_id] = pair
+        if len(self.done) > DONE_KEPT:
+            del self.done[next(iter(self.done))]
 
     def _reopen(self, pair_id: int) -> Pair | None:
-        pair = self._done.pop(pair_id, None)
+        pair = self.done.pop(pair_id, None)
         if pair is not None:
             if pair.counted:
                 self._count(pair, -1)
@@ -269,7 +269,7 @@ class Pairs:
 
     def _exit(self, pair: Pair, seen: PairView) -> Intent | None:
         choices = [c for c in (_complete(pair, seen), _unwind(pair, seen)) if c is not None]
-        within = [c for c in choices if c.result_e6 >= -self._max_unwind_loss_e6]
+        within = [c for c in choices if c.result_e6 >= -self.max_unwind_loss_e6]
         if not within:
             return None
         # Compare a share with a share: the parts may differ in size.

@@ -23,7 +23,7 @@ class Proofs:
 
     def __init__(self, orders: Orders, risk: Risk) -> None:
         self._orders = orders
-        self._risk = risk
+        self.risk = risk
 
     def result(self, found: LegResult, now: Instant, out: list[Command]) -> Order | None:
         """Takes the answer to a submit, matched by order id; None when it says nothing new.
@@ -101,7 +101,7 @@ class Proofs:
         if order.ending is None:
             order.ended_ns = asked_ns
         order.ending, order.reason = state, reason or order.reason
-        if order.owed_e6 and asked_ns - order.ended_ns >= self._risk.late_arrival_ms * MS:
+        if order.owed_e6 and asked_ns - order.ended_ns >= self.risk.late_arrival_ms * MS:
             self._orders.move(order, state, "matched shares never arrived as fills", out)
             return
         if order.owed_e6:
@@ -129,7 +129,7 @@ class Proofs:
             # It was accepted and is no longer in the active list: what did not fill is gone.
             state = OrderState.EXPIRED if order.takes else OrderState.CANCELLED
             self._end(order, state, "gone", event.asked_ns, out)
-        elif event.asked_ns - order.sent_ns >= self._risk.late_arrival_ms * MS:
+        elif event.asked_ns - order.sent_ns >= self.risk.late_arrival_ms * MS:
             self._orders.move(order, OrderState.CANCELLED, "absent after late_arrival_ms", out)
         return order
 
@@ -180,12 +180,12 @@ class Proofs:
         open_doubt = order.state in _UNPROVEN
         if not order.sent_ns or not (waiting or open_doubt or order.cancel_ns):
             return None
-        step = self._risk.ask_after_ms * MS << min(order.asks, 4)
+        step = self.risk.ask_after_ms * MS << min(order.asks, 4)
         return order.asked_ns + min(step, ASK_AGAIN_MAX_NS)
 
     def silent(self, now_ns: int, out: list[Command]) -> list[Order]:
         """Moves orders sent long ago without any answer to UNKNOWN and returns them."""
-        limit = self._risk.ask_after_ms * MS
+        limit = self.risk.ask_after_ms * MS
         late = [
             o
             for o in self._orders.live()

@@ -103,8 +103,16 @@ def limits(settings: Settings) -> dict[str, float]:
 
 def build_breakers(settings: Settings) -> Breakers:
     """Returns all breakers of an engine with these settings."""
-    breakers = Breakers(round(settings.breakers.lift_after_s * 1e9))
-    bounds = limits(settings)
+    breakers = Breakers(0)
     for rule in RULES:
-        breakers.define(replace(rule, limit=bounds[rule.name]))
+        breakers.define(rule)
+    set_limits(breakers, settings)
     return breakers
+
+
+def set_limits(breakers: Breakers, settings: Settings) -> None:
+    """Gives every breaker the limit of these settings; what is tripped stays so."""
+    breakers.lift_after_ns = round(settings.breakers.lift_after_s * 1e9)
+    for name, limit in limits(settings).items():
+        breaker = breakers.by_name[name]
+        breaker.rule = replace(breaker.rule, limit=limit)

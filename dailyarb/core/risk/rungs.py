@@ -1,4 +1,4 @@
-"""The effective rung: the lowest of the operator's, booting, stopping, breakers and strategy."""
+"""The effective rung: the lowest of arming, operator, booting, stopping, breakers and strategy."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class Rungs:
     operator_reason: str = "start"
     booting: bool = True
     stopping: bool = False
+    armed: bool = True  # only a LIVE engine is ever without
     breaker: Rung = Rung.FULL
     breaker_name: str = ""
     paused: set[StrategyId] = field(default_factory=set)
@@ -24,6 +25,8 @@ class Rungs:
         """Returns the rung that holds for all, its cause and the detail shown."""
         if self.booting:
             return Rung.HALTED, RungCause.BOOTING, "reconciling"
+        if not self.armed:
+            return Rung.HALTED, RungCause.OPERATOR, "not armed"
         lowest, cause, detail = self.operator, RungCause.NONE, ""
         if lowest is not Rung.FULL:
             cause, detail = RungCause.OPERATOR, self.operator_reason

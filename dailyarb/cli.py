@@ -53,6 +53,8 @@ def _code(error: Exception) -> Exit:
         return Exit.DISK
     if isinstance(error, errors.InstanceBusy):
         return Exit.BUSY
+    if isinstance(error, errors.PreflightFailed):
+        return Exit.PREFLIGHT
     return Exit.NO
 
 

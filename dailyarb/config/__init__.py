@@ -3,6 +3,7 @@
 | reads | does |
 | --- | --- |
 | `load` | file and command line into `Loaded`, or `ConfigError` with every fault |
+| `again` | the same file, for a program that goes on: limits count at once, the rest waits |
 | `find` | which file is read: given, `./config.toml`, the user's folder, the packaged one |
 | `schema`, `reference` | the settings as JSON Schema, and as a page for people |
 
@@ -54,6 +55,8 @@ class Loaded(msgspec.Struct, frozen=True):
         path: the file that was read.
         hash: 16 hex digits over all values in force; equal values, equal hash.
         packaged: whether the file is the packaged one, or a copy without a change.
+        given: what the command line laid over the file, by dotted key.
+        live: whether the command said `--live`.
     """
 
     settings: Settings
@@ -61,6 +64,8 @@ class Loaded(msgspec.Struct, frozen=True):
     path: Path
     hash: str
     packaged: bool
+    given: dict[str, Any] = {}
+    live: bool = False
 
 
 def candidates() -> list[Path]:
@@ -122,7 +127,31 @@ def load(
         reader.fault(tuple(key.split(".")), what, hint)
     if reader.problems or settings is None:
         raise ConfigError(sorted(reader.problems, key=lambda p: (p.line == 0, p.line, p.key)))
-    return Loaded(settings, reader.provenance, file, _hash(settings), own)
+    return Loaded(settings, reader.provenance, file, _hash(settings), own, given, live)
+
+
+def again(loaded: Loaded) -> tuple[Loaded, tuple[str, ...]]:
+    """Reads the same file again, under the same command line, for a program that goes on.
+
+    Returns:
+        What is in force then, limits of the new file and all else as before, and the dotted keys
+        that differ in the file and wait for a restart.
+
+    Raises:
+        ConfigError: the file is faulty; nothing of it counts.
+    """
+    fresh = load(loaded.path, loaded.given, live=loaded.live)
+    old, new = loaded.settings, fresh.settings
+    settings = msgspec.structs.replace(old, risk=new.risk, breakers=new.breakers)
+    before, after = flat(settings), flat(new)
+    waits = tuple(sorted(k for k in before | after if before.get(k) != after.get(k)))
+    return (
+        Loaded(
+            settings, fresh.provenance, fresh.path, _hash(settings), fresh.packaged,
+            fresh.given, fresh.live,
+        ),
+        waits,
+    )  # fmt: skip
 
 
 def flat(settings: Settings) -> dict[str, Any]:

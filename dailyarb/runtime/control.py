@@ -59,6 +59,7 @@ COMMANDS_PER_S = 20
 BURST = 40
 HALTS_PER_S = 10
 LEASE_IDLE_S = 900.0
+RELEASE = "release"  # target of the verb LEASE that frees it
 _BACKLOG_BYTES_MAX = 1 << 20
 _SECOND_NS = 1_000_000_000
 
@@ -119,15 +120,19 @@ class Lease:
             return "only a console can hold the lease"
         held = self.holder is not None and self.holder is not peer
         if held and not confirmed and self.idle_s(now_ns) < LEASE_IDLE_S:
-            assert self.holder is not None
-            idle = self.idle_s(now_ns)
-            return f"{self.holder.who} holds the lease, idle {idle:.0f} s; confirm to take it"
+            return f"{self.story(now_ns)}; confirm to take it"
         self.holder, self._used_ns = peer, now_ns
         return ""
 
-    def drop(self, peer: Peer) -> bool:
+    def story(self, now_ns: int) -> str:
+        """Returns who holds the lease and since when nothing was done with it, in words."""
+        if self.holder is None:
+            return "nobody holds the lease"
+        return f"{self.holder.who} holds the lease, idle {self.idle_s(now_ns):.0f} s"
+
+    def drop(self, peer: Peer | None) -> bool:
         """Frees the lease if this console held it; returns whether it did."""
-        if self.holder is not peer:
+        if peer is None or self.holder is not peer:
             return False
         self.holder = None
         return True
@@ -306,6 +311,9 @@ class ControlServer:
         if command is None:
             self._refuse(peer, line.id, "no such command")
             return
+        if command.verb is OperatorVerb.LEASE and not command.target and peer.role is Role.ONCE:
+            peer.send(Reply(id=line.id, ok=True, text=self._lease.story(now_ns)))
+            return
         why = self._why_not(peer, command, now_ns)
         if why:
             self._refuse(peer, line.id, why)
@@ -324,6 +332,11 @@ class ControlServer:
         bucket = peer.halts if command.verb is OperatorVerb.HALT else peer.commands
         if not bucket.take(now_ns):
             return f"too many commands; {self.refused + 1} refused so far"
+        if command.verb is OperatorVerb.LEASE and command.target == RELEASE:
+            if peer.role is Role.ONCE and not command.confirmed:
+                return f"{self._lease.story(now_ns)}; confirm to free it"
+            held = peer if peer.role is Role.OPERATOR else self._lease.holder
+            return "" if self._lease.drop(held) else "nothing to release"
         if command.verb is OperatorVerb.LEASE:
             return self._lease.ask(peer, command.confirmed, now_ns)
         if not self._raises(command):

@@ -25,11 +25,13 @@ from dailyarb._fast.spot import SpotRouter
 from dailyarb.config import Loaded
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.events import Event, OperatorCommand, StopRequested, TaskDied
+from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.rung import MODE_EVIDENCE, Mode
 from dailyarb.core.domain.settings import ConfigMode, VenueKind
 from dailyarb.core.engine.engine import MARKETS_MAX, Engine
 from dailyarb.core.engine.state import Birth
+from dailyarb.runtime.arming import arm_when_ready, check_arm
 from dailyarb.runtime.asks import Asks
 from dailyarb.runtime.board import BoardWriter
 from dailyarb.runtime.bursts import MarketBursts, SpotBursts
@@ -61,6 +63,7 @@ from dailyarb.runtime.readings import Readings, run_totals
 from dailyarb.runtime.record import Recorder
 from dailyarb.runtime.recorded_markets import RecordedMarkets
 from dailyarb.runtime.recover import load
+from dailyarb.runtime.reload import AT_HANGUP, read_again
 from dailyarb.runtime.replay_watch import recording_ended
 from dailyarb.runtime.streams import MarketFeed, SpotFeed
 from dailyarb.runtime.supervisor import Supervisor
@@ -76,6 +79,7 @@ from dailyarb.venues.endpoints import LIVE, Endpoints
 from dailyarb.venues.polymarket.http import Clob, Gamma
 
 RUN_ID_BYTES = 3
+EXIT_PREFLIGHT = 7
 CLOCK_EVERY_S = 30.0
 STEP_S = 0.02  # feeds and order path look after themselves this often
 SALT_BASE_BITS = 32
@@ -116,6 +120,7 @@ class EngineRun:
         self._ended: asyncio.Future[tuple[int, str]] | None = None
         self._noted: dict[str, int] = {}
         self._opened = False
+        self._code = 0  # instead of 0, when the shell itself gave up
         self._stand_in: StandIn | None = None
         self._recorded: RecordedMarkets | None = None
 
@@ -140,6 +145,8 @@ class EngineRun:
         self.identity = identify(settings, self._greeting, self.log.redactor)
         mode = self.mode = self._mode()
         recovered = load(self.places.journal)
+        if self.options.arm:
+            check_arm(self.options.arm, settings.instance, mode, recovered.clean)
         birth = Birth(
             run=self.run_id,
             version=__version__,
@@ -159,9 +166,7 @@ class EngineRun:
             self.engine: Engine = TapedEngine(Tape(self.ring), life, history, self.clock.now())
         else:
             self.engine = Engine(settings, birth, history, self.clock.now())
-        self.journal = Journal(
-            self.places.journal, self.run_id, birth.evidence, settings.journal
-        )
+        self.journal = Journal(self.places.journal, self.run_id, birth.evidence, settings.journal)
         self.board = BoardWriter.create(self.places.board, self.run_id, MARKETS_MAX)
         if settings.recording.enabled:
             self._recorded = RecordedMarkets(self.places.recordings)
@@ -205,6 +210,8 @@ class EngineRun:
         supervisor.start("view", self._views())
         supervisor.start("chores", self._chores())
         supervisor.start("gauges", self._gauges())
+        if self.options.arm:
+            supervisor.start("arming", self._arm(), may_end=True)
         if self.options.duration_s is not None:
             loop.call_later(self.options.duration_s, self.stop, "duration is over")
         if ready is not None:
@@ -219,6 +226,7 @@ class EngineRun:
         finally:
             gc.enable()
             await self._close()
+        code = code or self._code
         self.log.event("info", "run.ended", code=code, why=why)
         return code
 
@@ -316,13 +324,12 @@ class EngineRun:
 
     def answer(self, request_id: int, ok: bool, text: str) -> None:
         """Answers an operator."""
-        self.log.event("info", "cmd.applied" if ok else "cmd.refused", text=text)
+        self.control.answer(request_id, ok, text)
+
     def set_mode(self, command: cmd.SetMode) -> None:
         """Lets orders meet the fill model, or end with the signature."""
         if self._stand_in is not None:
             self._stand_in.fills = command.mode is Mode.PAPER
-
-        self.control.answer(request_id, ok, text)
 
     # what comes in
 
@@ -341,7 +348,15 @@ class EngineRun:
             self._stand_in.laid(book.spec.market_id)
 
     def _operator(self, command: OperatorCommand) -> None:
+        if command.verb is OperatorVerb.RELOAD:
+            command = read_again(self.loaded, command)
         self.shell.feed(command)
+
+    async def _arm(self) -> None:
+        amiss = await arm_when_ready(lambda: self.engine.view(self.clock.now()), self._operator)
+        if amiss:
+            self._code = EXIT_PREFLIGHT
+            self.stop(f"preflight failed: {amiss}")
 
     def _rare(self, frame: bytes) -> None:
         self.discovery.rare([frame])
@@ -422,7 +437,9 @@ class EngineRun:
     # death
 
     def signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        """SIGTERM and SIGINT stop; the second one at once."""
+        """SIGTERM and SIGINT stop, the second one at once; SIGHUP reads the file again."""
+        with contextlib.suppress(NotImplementedError, ValueError):
+            loop.add_signal_handler(signal.SIGHUP, self._operator, AT_HANGUP)
         for name in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(name, self.stop, name.name)

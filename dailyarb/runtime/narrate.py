@@ -149,6 +149,11 @@ def _rung(record: rec.RungSet) -> LineOut:
     return LineOut("warn", "rung.changed", fields)
 
 
+def _asked(record: rec.OperatorDid) -> LineOut:
+    fields = {"who": record.who, "cmd": record.verb, "target": record.target, "text": record.text}
+    return LineOut("info", "cmd.applied" if record.ok else "cmd.refused", fields)
+
+
 def _mode(record: rec.ModeSet) -> LineOut:
     return LineOut("warn", "mode.changed", {"mode": record.mode.value, "who": record.who})
 
@@ -190,6 +195,7 @@ _TELLERS: dict[type[rec.Kept], Callable[[Any], LineOut | None]] = {
     rec.PairClosed: _pair,
     rec.PayoutBooked: _paid,
     rec.RungSet: _rung,
+    rec.OperatorDid: _asked,
     rec.ModeSet: _mode,
     rec.SettingsTaken: _settings,
     rec.BreakerMoved: _breaker,

@@ -28,6 +28,9 @@ _NAMES = {
     "disarm": OperatorVerb.DISARM,
     "breaker": OperatorVerb.BREAKER_RESET,
     "reconcile": OperatorVerb.RECONCILE,
+    "claim": OperatorVerb.CLAIM,
+    "reload": OperatorVerb.RELOAD,
+    "lease": OperatorVerb.LEASE,
     "ack": OperatorVerb.ACK,
 }
 _STRATEGY = {
@@ -89,6 +92,8 @@ def _fields(arguments: Namespace, view: View | None) -> Fields:
         if not arguments.target or not arguments.reason:
             raise UsageError("ctl breaker reset: needs NAME and --reason; see ctl breaker list")
         fields |= {"target": arguments.target, "reason": arguments.reason}
+    elif name == "lease":
+        fields["target"] = "release" if arguments.action == "release" else ""
     elif name in ("arm", "strategy"):
         fields["target"] = arguments.target
     elif name == "risk":
@@ -119,7 +124,8 @@ def _raises(verb: OperatorVerb, fields: Fields, view: View | None) -> bool:
     if rung is not None:
         # Without a view we do not know the rung in force, so anything but a halt is asked.
         return view.operator_rung < rung if view else rung is not Rung.HALTED
-    return verb in RAISING
+    # A lease is taken away from somebody.
+    return verb in RAISING or (verb is OperatorVerb.LEASE and bool(fields["target"]))
 
 
 def _confirm(arguments: Namespace, verb: OperatorVerb, fields: Fields, view: View | None) -> None:

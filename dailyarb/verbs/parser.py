@@ -191,6 +191,14 @@ def _ctl(sub: Sub) -> None:
     verb.add_argument("target", metavar="NAME")
     verb.add_argument("action", choices=("pause", "resume"))
     add("reconcile", "compare orders, positions and cash with the venue now")
+    add("claim", "check that what decided markets paid has come")
+    add("reload", "read the file again: limits count at once, all else after a restart")
+    verb = add(
+        "lease",
+        "who may raise risk from a console; release takes it away",
+        "dailyarb ctl lease\ndailyarb ctl lease release --yes",
+    )
+    verb.add_argument("action", nargs="?", choices=("show", "release"), default="show")
     verb = add("ack", "acknowledge an alert, or --all", "dailyarb ctl ack --all")
     target(verb, "KEY")
 

@@ -19,9 +19,6 @@ def run(arguments: Namespace, out: Output) -> int:
         _need_terminal(out, "without one use --no-ui")
     if arguments.arm and not (arguments.live and arguments.no_ui):
         raise UsageError("--arm goes with --no-ui --live; in the console press L")
-    if arguments.arm:
-        # Refused rather than ignored: an engine that was told to arm and did not is a surprise.
-        raise UsageError("arming at start is not part of this build; use dailyarb ctl arm NAME")
     if arguments.duration is not None and not arguments.no_ui:
         raise UsageError("--duration goes with --no-ui")
     if arguments.inline and arguments.no_ui:

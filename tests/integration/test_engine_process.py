@@ -145,3 +145,23 @@ def test_what_does_not_fit_is_refused_before_anything_is_touched(desk: Machine) 
     assert not desk.places.journal.exists()
 
 
+
+
+def test_a_hangup_reads_the_file_again_and_a_fault_leaves_the_limits_alone(desk: Machine) -> None:
+    config = desk.config(max_day_loss_usd="50.0")
+    engine = desk.start(config=config).reconciled()
+    day = next(row for row in engine.view().limits if "day" in row.name)
+    assert abs(day.limit or 0.0) == 50.0
+    desk.config(max_day_loss_usd="-1.0")
+    engine.signal(signal.SIGHUP)
+    until(lambda: "cmd.refused" in desk.places.log.read_text(), "the fault is logged")
+    desk.config(max_day_loss_usd="20.0")
+    done = desk.run("ctl", "reload", "--yes")
+    assert done.stdout.startswith("in force: risk.max_day_loss_usd")
+    until(
+        lambda: any(abs(row.limit or 0.0) == 20.0 for row in engine.view().limits),
+        "the limit is shown",
+    )
+    assert desk.run("ctl", "lease").stdout.strip() == "nobody holds the lease"
+    assert "checking 0 payouts" in desk.run("ctl", "claim").stdout
+    assert engine.terminate() == 0

@@ -93,7 +93,7 @@ class TestGrammar:
         }  # fmt: skip
         assert {path[1] for path in VERBS if path[0] == "ctl"} >= {
             "halt", "stop", "risk", "release", "flatten", "cancel", "mode", "arm", "disarm",
-            "breaker", "strategy", "reconcile", "ack",
+            "breaker", "strategy", "reconcile", "ack", "claim", "reload", "lease",
         }  # fmt: skip
 
     @pytest.mark.parametrize("path", CALLABLE, ids=" ".join)

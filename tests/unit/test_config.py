@@ -427,3 +427,28 @@ def test_settings_do_not_change_and_travel_between_processes() -> None:
     with pytest.raises(AttributeError):
         loaded.settings.risk.max_day_loss_usd = 1e9  # type: ignore[misc]
     assert pickle.loads(pickle.dumps(loaded.settings)) == loaded.settings
+
+
+class TestReadAgain:
+    def test_limits_count_at_once_and_the_rest_waits_for_a_restart(self, write) -> None:
+        path = write(with_line("max_day_loss_usd", "max_day_loss_usd = 50.0"))
+        before = config.load(path, {"venues.seed": 7})
+        text = with_line("max_day_loss_usd", "max_day_loss_usd = 20.0")
+        path.write_text(with_line("connections", "connections = 3", text))
+        after, waits = config.again(before)
+        assert waits == ("feeds.connections",)
+        assert after.settings.risk.max_day_loss_usd == 20.0
+        assert after.settings.feeds == before.settings.feeds
+        assert after.settings.venues.seed == 7, "the command line still wins"
+        assert after.hash not in (before.hash, config.load(path, {"venues.seed": 7}).hash)
+
+    def test_a_faulty_file_changes_nothing(self, write) -> None:
+        path = write(PACKAGED)
+        before = config.load(path)
+        path.write_text(with_line("max_day_loss_usd", "max_day_los_usd = 20.0"))
+        with pytest.raises(ConfigError):
+            config.again(before)
+
+    def test_an_unchanged_file_is_the_same_configuration(self, write) -> None:
+        before = config.load(write(PACKAGED))
+        assert config.again(before) == (before, ())

@@ -240,3 +240,31 @@ def test_a_path_too_long_for_a_socket_is_refused_with_a_hint() -> None:
     check_path(Path("/" + "x" * (PATH_BYTES_MAX - 1)))
     with pytest.raises(ControlError, match="XDG_RUNTIME_DIR"):
         check_path(Path("/" + "x" * PATH_BYTES_MAX))
+
+
+def test_the_command_line_asks_who_holds_the_lease_and_frees_it_when_confirmed(desk: Desk) -> None:
+    once = desk.peer(Role.ONCE, "script")
+    assert once.ask(OperatorVerb.LEASE) == "nobody holds the lease"
+    assert once.sent[-1].ok
+    ann = desk.peer(Role.OPERATOR, "ann")
+    bob = desk.peer(Role.OPERATOR, "bob")
+    desk.clock.advance(12 * SECOND)
+    assert once.ask(OperatorVerb.LEASE) == "ann holds the lease, idle 12 s"
+    assert desk.commands == [], "looking is no command"
+    refused = once.ask(OperatorVerb.LEASE, target="release")
+    assert refused == "ann holds the lease, idle 12 s; confirm to free it"
+    assert once.ask(OperatorVerb.LEASE, target="release", confirmed=True) == ""
+    assert (desk.server.holder, desk.commands[-1].target) == ("", "release")
+    assert ann.sent[-1] == Reply(lease=False, holder="")
+    assert bob.ask(OperatorVerb.RELEASE) == "", "who acts next holds it"
+    assert desk.server.holder == "bob"
+
+
+def test_a_console_frees_its_own_lease_and_nobody_elses(desk: Desk) -> None:
+    ann, bob = desk.peer(Role.OPERATOR, "ann"), desk.peer(Role.OPERATOR, "bob")
+    assert bob.ask(OperatorVerb.LEASE, target="release", confirmed=True) == "nothing to release"
+    assert ann.ask(OperatorVerb.LEASE, target="release") == ""
+    assert desk.server.holder == ""
+    once = desk.peer(Role.ONCE, "script")
+    free = once.ask(OperatorVerb.LEASE, target="release", confirmed=True)
+    assert free == "nothing to release"

@@ -279,6 +279,7 @@ def test_a_claim_asks_the_account_whether_the_payouts_have_come(rig: Rig) -> Non
 
 def test_taking_the_lease_is_written_down(rig: Rig) -> None:
     assert ask(rig, V.LEASE).text == "you holds the lease"
+    assert ask(rig, V.LEASE, "release").text == "the lease is free"
 
 
 def test_a_breaker_is_reset_with_a_reason_and_starts_anew(rig: Rig) -> None:

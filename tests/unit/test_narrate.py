@@ -37,6 +37,8 @@ SAMPLES: list[Any] = [
     rec.PairClosed(1, "0xm", StrategyId.S2, 200, 0, 0, 0, 0, 0, 0, "carried"),
     rec.PayoutBooked("0xm", 10_000, 20_000_000),
     rec.RungSet(Rung.HALTED, "you", "test"),
+    rec.OperatorDid("you", "halt", "", True, "halted", "dailyarb ctl halt"),
+    rec.OperatorDid("you", "arm", "main", False, "preflight failed", "dailyarb ctl arm main"),
     rec.ModeSet(Mode.DRY, Evidence.PAPER, "you"),
     rec.SettingsTaken("c1", ("risk.max_day_loss_usd",), "you"),
     rec.BreakerMoved("loss.day", True, -51.0, -50.0, Rung.HALTED, "engine"),
@@ -77,7 +79,6 @@ def test_records_without_news_of_their_own_are_silent() -> None:
     assert {kind.__name__ for kind in silent} == {
         "RunStarted",
         "RunEnded",
-        "OperatorDid",
         "AlertRaised",
         "Checkpointed",
         "Merged",

@@ -14,6 +14,7 @@ DailyarbError
   JournalError, JournalCorrupt   no further orders; exit 3
   BoardError                     missing, foreign or torn board
   InstanceBusy                   instance or wallet already in use; exit 4
+  PreflightFailed                asked to arm at start, and may not; exit 7
 InvariantBroken(AssertionError)  our bug: cancel-all attempt, then exit 70
 """
 
@@ -143,6 +144,10 @@ class BoardError(DailyarbError):
 
 class InstanceBusy(DailyarbError):
     """Another process holds the lock on this instance or wallet."""
+
+
+class PreflightFailed(DailyarbError):
+    """The run was to be armed at its start, and something stands against it."""
 
 
 class InvariantBroken(AssertionError):

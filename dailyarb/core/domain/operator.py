@@ -22,7 +22,7 @@ class OperatorVerb(Enum):
     RECONCILE = "reconcile"
     CLAIM = "claim"
     RELOAD = "reload"
-    LEASE = "lease"
+    LEASE = "lease"  # target: "" to take it, "release" to free it
     ACK = "ack"  # target: alert key, or "" for all
     STOP = "stop"
 

@@ -289,9 +289,9 @@ def _reload(state: State, event: OperatorCommand, now: Instant, out: list[Comman
 
 
 def _lease(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:
-    """Writes down who took the lease; the control socket has decided it already."""
+    """Writes down who took or freed the lease; the control socket has decided it already."""
     del state, now, out
-    return True, f"{event.who} holds the lease"
+    return True, "the lease is free" if event.target else f"{event.who} holds the lease"
 
 
 def _ack(state: State, event: OperatorCommand, now: Instant, out: list[Command]) -> Result:

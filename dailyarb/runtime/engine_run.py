@@ -35,6 +35,7 @@ from dailyarb.runtime.arming import arm_when_ready, check_arm
 from dailyarb.runtime.asks import Asks
 from dailyarb.runtime.board import BoardWriter
 from dailyarb.runtime.bursts import MarketBursts, SpotBursts
+from dailyarb.runtime.checkpoints import Checkpoints
 from dailyarb.runtime.clock import BootClock, boot_ns, measure
 from dailyarb.runtime.control import ControlServer
 from dailyarb.runtime.cores import stay_off
@@ -144,7 +145,7 @@ class EngineRun:
             self._at = self._greeting.endpoints
         self.identity = identify(settings, self._greeting, self.log.redactor)
         mode = self.mode = self._mode()
-        recovered = load(self.places.journal)
+        recovered = load(self.places.journal, MODE_EVIDENCE[mode])
         if self.options.arm:
             check_arm(self.options.arm, settings.instance, mode, recovered.clean)
         birth = Birth(
@@ -260,6 +261,8 @@ class EngineRun:
             Ports(self.orders, questions, self, signer, self),
             self._exit,
         )
+        every_s = self.settings.journal.checkpoint_s
+        self.checkpoints = Checkpoints(every_s, self.journal, self._emit, boot_ns())
         self.control = ControlServer(
             self.places.socket,
             self._operator,
@@ -398,6 +401,7 @@ class EngineRun:
         while True:
             await asyncio.sleep(STEP_S)
             self.orders.step()
+            self.checkpoints.step(boot_ns(), self.shell.on_event.count)
 
     async def _gauges(self) -> None:
         self.gauges.start()

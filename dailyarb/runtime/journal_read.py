@@ -33,6 +33,9 @@ _HEAD = struct.Struct(">q32s")
 _LINK = struct.Struct(">qqqBBB")
 _COLUMNS = "seq, run, mono_ns, wall_ns, kind, evidence, body, chain"
 SELECT_SINCE = f"SELECT {_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
+_SELECT_LAST = (
+    "SELECT seq FROM journal WHERE seq < ? AND kind = ? AND evidence = ? ORDER BY seq DESC LIMIT 1"
+)
 
 RawRow = tuple[int, str, int, int, str, str, bytes, bytes]
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
@@ -256,15 +259,15 @@ class JournalReader:
         found: int | None = self._execute(at, "SELECT max(seq) FROM journal", ())[0][0]
         return self._segments[at].first_seq - 1 if found is None else found
 
-    def last_of(self, kind: str) -> int:
-        """Returns the sequence number of the newest row of a kind, 0 without one."""
+    def last_of(self, kind: str, evidence: Evidence, before: int) -> int:
+        """Returns the number of the newest row of a kind and class before another, 0 without."""
         while self._follow():
             pass
         for at in range(len(self._segments) - 1, -1, -1):
-            query = "SELECT max(seq) FROM journal WHERE kind = ?"
-            found: int | None = self._execute(at, query, (kind,))[0][0]
-            if found is not None:
-                return found
+            rows = self._execute(at, _SELECT_LAST, (before, kind, evidence.value))
+            if rows:
+                seq: int = rows[0][0]
+                return seq
         return 0
 
     def runs(self) -> list[RunSpan]:

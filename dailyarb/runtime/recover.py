@@ -1,8 +1,8 @@
 """Recovery: what an engine reads before it does anything else.
 
 Start-up and crash recovery are one path: the rows from the last checkpoint on, each checked
-against its chain. A journal that cannot be believed stops the start; `set_aside` keeps it and
-makes room for a new one, which is then rebuilt from the venue.
+against its chain; `verify` proves those before. A journal that cannot be believed stops the start;
+`set_aside` keeps it and makes room for a new one, which is then rebuilt from the venue.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from dailyarb.core.domain.errors import JournalError
+from dailyarb.core.domain.errors import JournalCorrupt, JournalError
 from dailyarb.core.domain.records import Checkpointed, RunEnded
+from dailyarb.core.domain.rung import Evidence
+from dailyarb.core.engine import checkpoint
 from dailyarb.runtime.journal_read import (
     JournalReader,
     Row,
-    RunSpan,
     check_head,
     decode,
     head_path,
@@ -27,19 +28,25 @@ from dailyarb.runtime.journal_read import (
 class Recovered(msgspec.Struct, frozen=True):
     """Is what the journal says of earlier runs.
 
-    rows: from the last `Checkpointed` on (itself included), oldest first, all evidence classes.
-    last_run: the newest run, or None in a fresh instance.
+    rows: from the last checkpoint of the class on (itself included), oldest first, all classes.
+    checkpoint: its sequence number, 0 where the rows begin at the first.
+    last_run: the newest run, "" in a fresh instance.
     clean: whether the newest run ended by itself with code 0, or there was none.
     """
 
     rows: tuple[Row, ...]
+    checkpoint: int
     last_seq: int
-    last_run: RunSpan | None
+    last_run: str
     clean: bool
 
 
-def load(path: Path) -> Recovered:
+def load(path: Path, evidence: Evidence) -> Recovered:
     """Returns what a new run has to start from; an instance without a journal is fresh.
+
+    Args:
+        path: the journal's first file.
+        evidence: class of the new run: a checkpoint of another one does not know its money.
 
     Raises:
         JournalError: the files cannot be opened.
@@ -47,19 +54,29 @@ def load(path: Path) -> Recovered:
     """
     if not path.exists():
         check_head(path, 0)
-        return Recovered((), 0, None, True)
+        return Recovered((), 0, 0, "", True)
     with JournalReader(path) as reader:
-        begin = reader.last_of(Checkpointed.__name__)
-        spans = reader.runs()
+        begin = _begin(path, reader, evidence)
     rows = tuple(decode(path, raw) for _, raw in walk(path, max(0, begin - 1)))
-    last_run = max(spans, key=lambda span: span.last_seq) if spans else None
-    codes = [
-        row.record.code
-        for row in rows
-        if isinstance(row.record, RunEnded) and last_run and row.run == last_run.run
-    ]
-    clean = last_run is None or (bool(codes) and codes[-1] == 0)
-    return Recovered(rows, rows[-1].seq if rows else 0, last_run, clean)
+    if not rows:
+        return Recovered((), 0, 0, "", True)
+    last = rows[-1]
+    codes = [r.record.code for r in rows if isinstance(r.record, RunEnded) and r.run == last.run]
+    return Recovered(rows, begin, last.seq, last.run, bool(codes) and codes[-1] == 0)
+
+
+def _begin(path: Path, reader: JournalReader, evidence: Evidence) -> int:
+    """Returns the newest checkpoint that this version reads, 0 where there is none."""
+    seq = reader.last_seq() + 1
+    while seq := reader.last_of(Checkpointed.__name__, evidence, seq):
+        [raw] = reader.raw_since(seq - 1, 1)
+        record = decode(path, raw).record
+        try:
+            if isinstance(record, Checkpointed) and checkpoint.read(record) is not None:
+                return seq
+        except msgspec.DecodeError as error:
+            raise JournalCorrupt(str(path), seq, f"unreadable checkpoint: {error}") from None
+    return 0
 
 
 def set_aside(path: Path, wall_ns: int) -> list[Path]:

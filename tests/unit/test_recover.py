@@ -9,6 +9,7 @@ import pytest
 
 from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.errors import JournalCorrupt, JournalError
+from dailyarb.core.domain.events import CheckpointDue
 from dailyarb.core.domain.records import (
     Checkpointed,
     Record,
@@ -18,8 +19,10 @@ from dailyarb.core.domain.records import (
 )
 from dailyarb.core.domain.rung import Evidence, Mode, Rung
 from dailyarb.core.domain.settings import JournalSettings
+from dailyarb.core.engine import checkpoint
 from dailyarb.runtime.journal import Journal
 from dailyarb.runtime.recover import load, set_aside
+from tests.rig import Rig
 
 SETTINGS = JournalSettings(sync_ms=5, ballast_mib=0)
 HALT = RungSet(Rung.HALTED, "ann", "lunch")
@@ -27,6 +30,13 @@ HALT = RungSet(Rung.HALTED, "ann", "lunch")
 
 def started(run: str) -> RunStarted:
     return RunStarted(run, "0.1.0", Mode.SIM, Evidence.SIM, "hash", 1)
+
+
+def checkpointed() -> Checkpointed:
+    """Returns the checkpoint of an engine that has just been born."""
+    rig = Rig()
+    rig.feed(CheckpointDue())
+    return rig.records(Checkpointed)[0]
 
 
 def write(path: Path, run: str, *records: Record) -> None:
@@ -41,41 +51,57 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_fresh_instance_has_nothing_and_is_clean(path: Path) -> None:
-    found = load(path)
-    assert (found.rows, found.last_seq, found.last_run, found.clean) == ((), 0, None, True)
+    found = load(path, Evidence.SIM)
+    assert (found.rows, found.last_seq, found.last_run, found.clean) == ((), 0, "", True)
 
 
 def test_all_runs_come_back_with_their_times(path: Path) -> None:
     write(path, "r1", HALT, RunEnded("r1", 0, "asked"))
     write(path, "r2")
-    found = load(path)
+    found = load(path, Evidence.SIM)
     assert [row.kind for row in found.rows] == ["RunStarted", "RungSet", "RunEnded", "RunStarted"]
     assert {row.wall_ns for row in found.rows} == {7}
-    assert found.last_run is not None
-    assert (found.last_run.run, found.last_seq, found.clean) == ("r2", 4, False)
+    assert (found.last_run, found.last_seq, found.clean) == ("r2", 4, False)
 
 
 @pytest.mark.parametrize(("code", "clean"), [(0, True), (5, False)])
 def test_clean_means_ended_by_itself_with_code_zero(path: Path, code: int, clean: bool) -> None:
     write(path, "r1", RunEnded("r1", code, ""))
-    assert load(path).clean is clean
+    assert load(path, Evidence.SIM).clean is clean
 
 
 def test_rows_before_the_last_checkpoint_are_not_needed(path: Path) -> None:
-    write(path, "r1", Checkpointed(b"old"), HALT, Checkpointed(b"new"), RunEnded("r1", 0, ""))
-    found = load(path)
-    assert [row.seq for row in found.rows] == [4, 5]
-    assert found.rows[0].record == Checkpointed(b"new")
+    write(path, "r1", checkpointed(), HALT, checkpointed(), RunEnded("r1", 0, ""))
+    found = load(path, Evidence.SIM)
+    assert ([row.seq for row in found.rows], found.checkpoint) == ([4, 5], 4)
+
+
+def test_a_checkpoint_of_another_class_does_not_know_our_money(path: Path) -> None:
+    write(path, "r1", checkpointed(), HALT)
+    found = load(path, Evidence.LIVE)
+    assert ([row.seq for row in found.rows], found.checkpoint) == ([1, 2, 3], 0)
+
+
+def test_a_checkpoint_of_another_version_is_passed_over(path: Path) -> None:
+    write(path, "r1", checkpointed(), HALT, Checkpointed(b"of tomorrow", checkpoint.VERSION + 1))
+    assert load(path, Evidence.SIM).checkpoint == 2
+
+
+def test_a_checkpoint_that_is_none_stops_the_start(path: Path) -> None:
+    write(path, "r1", Checkpointed(b"\xc1", checkpoint.VERSION))
+    with pytest.raises(JournalCorrupt, match="unreadable checkpoint") as caught:
+        load(path, Evidence.SIM)
+    assert caught.value.seq == 2
 
 
 def test_a_row_behind_the_checkpoint_that_was_altered_stops_the_start(path: Path) -> None:
-    write(path, "r1", Checkpointed(b"new"), HALT, RunEnded("r1", 0, ""))
+    write(path, "r1", checkpointed(), HALT, RunEnded("r1", 0, ""))
     connection = sqlite3.connect(path)
     connection.execute("UPDATE journal SET wall_ns = 8 WHERE seq = 3")
     connection.commit()
     connection.close()
     with pytest.raises(JournalCorrupt) as caught:
-        load(path)
+        load(path, Evidence.SIM)
     assert caught.value.seq == 3
 
 
@@ -83,7 +109,7 @@ def test_a_vanished_journal_is_not_a_fresh_instance(path: Path) -> None:
     write(path, "r1")
     path.unlink()
     with pytest.raises(JournalCorrupt):
-        load(path)
+        load(path, Evidence.SIM)
 
 
 def test_a_broken_journal_is_kept_aside_whole(path: Path) -> None:
@@ -92,9 +118,9 @@ def test_a_broken_journal_is_kept_aside_whole(path: Path) -> None:
     moved = set_aside(path, 12)
     assert path.with_name("broken-12-journal.db") in moved
     assert path.with_name("broken-12-journal.db").read_bytes() == content
-    assert load(path).last_run is None
+    assert load(path, Evidence.SIM).last_run == ""
     write(path, "r2")
-    assert load(path).last_seq == 1
+    assert load(path, Evidence.SIM).last_seq == 1
     path.with_name("broken-13-journal.db").mkdir()  # in the way
     with pytest.raises(JournalError):
         set_aside(path, 13)

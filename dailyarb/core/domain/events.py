@@ -400,6 +400,10 @@ class DiskState(Fact, frozen=True, gc=False):
     error: str = ""
 
 
+class CheckpointDue(Fact, frozen=True, gc=False):
+    """A quiet moment to write down what is known."""
+
+
 class StopRequested(Fact, frozen=True, gc=False):
     """SIGTERM, the end of --duration, or a stop by the operator."""
 
@@ -439,5 +443,6 @@ Event = (
     | AlertState
     | TaskDied
     | DiskState
+    | CheckpointDue
     | StopRequested
 )

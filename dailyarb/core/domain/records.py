@@ -231,9 +231,10 @@ class AlertRaised(Kept, frozen=True, gc=False):
 
 
 class Checkpointed(Kept, frozen=True, gc=False):
-    """State that needs no older rows to be rebuilt."""
+    """State that needs no older rows to be rebuilt; version is that of its encoding."""
 
     state: bytes
+    version: int = 0
 
 
 Record = (

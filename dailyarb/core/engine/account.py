@@ -165,6 +165,11 @@ def on_fill(state: State, event: Fill, now: Instant, out: list[Command]) -> None
         return
     if event.state is FillState.VOIDED:
         return
+    if event.market_id in state.ledger.closed:
+        # Its books were shut long after the last news of it: this fill was counted then.
+        text = f"news of fill {event.trade_id} of a market whose books are shut"
+        state.alert(Severity.WARNING, f"fill.shut.{event.market_id}", text, now, out)
+        return
     order = state.orders.by_id.get(event.order_id)
     desk = state.desks.get(event.market_id)
     buy = event.side is Side.BUY

@@ -18,7 +18,7 @@ from dailyarb.core.domain.events import Event
 from dailyarb.core.domain.records import Record, RunStarted
 from dailyarb.core.domain.settings import Settings
 from dailyarb.core.domain.view import View
-from dailyarb.core.engine import account, channels, housekeeping, market_data, operator
+from dailyarb.core.engine import account, channels, checkpoint, housekeeping, market_data, operator
 from dailyarb.core.engine.recovery import recover
 from dailyarb.core.engine.state import Birth, State, touch_mark_e6
 from dailyarb.core.engine.summary import run_summary
@@ -47,6 +47,7 @@ def _latency(state: State, event: ev.LatencyReport, now: Instant, out: list[Comm
 
 def _parameters(state: State, event: ev.ParametersChosen, now: Instant, out: list[Command]) -> None:
     del out
+    state.parameters[event.strategy] = dict(event.values)
     state.tell("MODE", f"parameters of {event.strategy}: {dict(event.values)}", now)
 
 
@@ -83,6 +84,7 @@ HANDLERS: dict[type[ev.Fact], Handler] = {
     ev.AlertState: channels.on_alert_state,
     ev.TaskDied: housekeeping.on_task_died,
     ev.DiskState: housekeeping.on_disk,
+    ev.CheckpointDue: checkpoint.on_due,
 }
 
 

@@ -1,7 +1,8 @@
 """Recovery: the journal folded into a fresh state. Start-up and crash recovery are one path.
 
-Money of an embedded world that has ended is not carried into the next: its venue is gone. The
-operator's rung and latched breakers are carried always; a restart never raises the rung.
+A checkpoint stands for all rows before it. Money of an embedded world that has ended is not
+carried into the next: its venue is gone. The operator's rung and latched breakers are carried
+always; a restart never raises the rung.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import FillState
 from dailyarb.core.domain.records import (
     BreakerMoved,
+    Checkpointed,
     FillBooked,
     FillProven,
     IntentTaken,
@@ -27,15 +29,18 @@ from dailyarb.core.domain.records import (
     RungSet,
     RunStarted,
 )
+from dailyarb.core.engine import checkpoint
 from dailyarb.core.engine.state import State
 from dailyarb.core.execution.pairs import Moved
 
 
 def recover(state: State, history: Iterable[tuple[Record, int]], now: Instant) -> None:
-    """Folds an instance's records into the state."""
+    """Folds an instance's records into the state; a checkpoint may stand for older ones."""
     ours = False
-    for record, wall_ns in history:
-        if isinstance(record, RunStarted):
+    for row, (record, wall_ns) in enumerate(history):
+        if isinstance(record, Checkpointed):
+            ours = _resume(state, record, ours if row else None, now)
+        elif isinstance(record, RunStarted):
             birth = state.birth
             ours = record.evidence is birth.evidence and record.world == birth.world
         elif isinstance(record, RungSet):
@@ -47,6 +52,36 @@ def recover(state: State, history: Iterable[tuple[Record, int]], now: Instant) -
         if ours:
             _fold(state, record, wall_ns, now)
     _reopen_desks(state)
+
+
+def _resume(state: State, record: Checkpointed, folded: bool | None, now: Instant) -> bool:
+    """Takes a checkpoint over; of one whose older rows were folded, what no row tells.
+
+    Args:
+        state: what is being recovered.
+        record: the checkpoint.
+        folded: whether the rows before were ours, None where there were none.
+        now: the moment of birth.
+
+    Returns:
+        Whether the money of this checkpoint, and of the rows behind it, is ours.
+    """
+    kept = checkpoint.read(record)
+    birth = state.birth
+    if kept is None:
+        return bool(folded)
+    ours = kept.evidence is birth.evidence and kept.world == birth.world
+    if folded:
+        checkpoint.remember(state, kept)
+    elif folded is None:
+        state.rungs.operator, state.rungs.operator_reason = kept.rung, kept.reason
+        state.rungs.paused.update(kept.paused)
+        for one in kept.latched:
+            state.breakers.restore(one.breaker, one.now, one.wall_ns, one.cause)
+        state.rungs.breaker, state.rungs.breaker_name = state.breakers.cap()
+        if ours:
+            checkpoint.restore(state, kept, now)
+    return ours
 
 
 def _paused(state: State, record: OperatorDid) -> None:
@@ -65,10 +100,10 @@ def _reopen_desks(state: State) -> None:
     wanted = dict.fromkeys(state.ledger.open_markets())
     wanted.update(dict.fromkeys(order.market_id for order in state.orders.live()))
     for market_id in wanted:
-        spec = state.specs.pop(market_id, None)
+        spec = state.specs.get(market_id)
         if spec is not None and spec.asset in state.assets:
             state.add_desk(spec)
-    state.specs.clear()
+    checkpoint.forget(state, 0)
     for pair in list(state.pairs.open.values()):
         if pair.market_id not in state.desks:
             state.pairs.restore_closed(pair.pair_id, "carried")
@@ -115,6 +150,7 @@ def _filled(state: State, fill: FillBooked | None, sign: int, now: Instant) -> N
     if fill is None or order is None:
         return
     order.filled_e6 += sign * fill.size_e6
+    order.accepted = True
     order.voided_e6 += fill.size_e6 if sign < 0 else 0
     moved = Moved(fill.outcome, fill.side, fill.size_e6, fill.cash_e6, fill.fee_e6)
     if order.pair_id > 0:

@@ -226,7 +226,8 @@ class State:
         self.breakers = build_breakers(settings)
         self.rungs = Rungs(settings.first_rung())
         self.desks: dict[str, Desk] = {}
-        self.specs: dict[str, MarketSpec] = {}  # of the journal, while it is being folded
+        self.specs: dict[str, MarketSpec] = {}  # of markets that need them, desk or none
+        self.parameters: dict[str, dict[str, float]] = {}  # in force, by strategy
         self.assets = {name: Asset(name, settings) for name in settings.assets}
         self.strategies: list[Strategy] = build_strategies(settings, birth.strategies)
         self.tallies = Tallies()

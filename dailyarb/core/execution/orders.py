@@ -5,6 +5,7 @@ An order is drafted with the salt and stamp that make its id, signed once, journ
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from dailyarb.core.domain.clock import Instant
@@ -180,9 +181,10 @@ class Orders:
         order = self.by_id.get(order_id)
         if order is not None:
             order.state = state if state in TERMINAL else OrderState.UNKNOWN
-            order.accepted = order.accepted or state is OrderState.OPEN
+            order.accepted = order.accepted or state in (OrderState.OPEN, OrderState.DELAYED)
             if state in TERMINAL:
                 self._leave(order)
+                self._forget()
 
     def move(self, order: Order, state: OrderState, reason: str, out: list[Command]) -> None:
         """Moves an order and journals it; the same state again is nothing."""
@@ -213,6 +215,12 @@ class Orders:
         for order_id in list(self.by_id)[: max(0, extra)]:
             if order_id not in self._live:
                 del self.by_id[order_id]
+
+    def forget(self, markets: Container[str]) -> None:
+        """Drops the ended orders of markets whose books are shut."""
+        for order in list(self.by_id.values()):
+            if order.market_id in markets and order.order_id not in self._live:
+                del self.by_id[order.order_id]
 
     def live(self, market_id: str = "") -> list[Order]:
         """Returns orders that may still fill, of one market or of all."""

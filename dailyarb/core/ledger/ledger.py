@@ -29,6 +29,9 @@ from dailyarb.core.ledger.pnl import Pnl
 
 FillKey = tuple[str, str]
 
+LABELS_KEPT = 512
+CLOSED_KEPT = 1_024
+
 
 @dataclass(slots=True)
 class MarketBooks:
@@ -46,6 +49,7 @@ class MarketBooks:
     up_price_e4: int | None = None
     paid_e6: int = 0
     merged_e6: int = 0
+    paid_ns: int = 0  # wall clock of its resolution
 
     @property
     def settled(self) -> bool:
@@ -84,7 +88,8 @@ class Ledger:
         self.accounts = Accounts()
         self.markets: dict[str, MarketBooks] = {}
         self.pnl = Pnl()
-        self._labels: dict[str, str] = {}
+        self.labels: dict[str, str] = {}
+        self.closed: dict[str, None] = {}  # markets whose books were shut, oldest first
         self._where: dict[FillKey, str] = {}
         self._unsettled: dict[str, MarketBooks] = {}
 
@@ -105,7 +110,8 @@ class Ledger:
         elif isinstance(record, Adjusted):
             self._adjust(record)
         elif isinstance(record, MarketSeen):
-            self._labels[record.spec.market_id] = record.spec.label
+            self.labels.pop(record.spec.market_id, None)  # what was seen last stands last
+            self.labels[record.spec.market_id] = record.spec.label
         else:
             return
         if self.accounts.residual_e6:
@@ -157,6 +163,32 @@ class Ledger:
             if books.waiting or any(books.positions.size_e6(o) for o in Outcome)
         ]
 
+    def adopt(self, market_id: str, label: str, books: MarketBooks) -> None:
+        """Takes over the books of a market that were kept."""
+        self.markets[market_id], self.labels[market_id] = books, label
+        self._where.update(dict.fromkeys(books.fills, market_id))
+        if not books.settled:
+            self._unsettled[market_id] = books
+
+    def forget(self, before_ns: int) -> None:
+        """Shuts the books of markets that paid, and had their last fill, before this wall clock.
+
+        What they did to cash and P&L stays. A fill the venue tells of one of them has been
+        counted: `closed` names them.
+        """
+        for market_id, books in list(self.markets.items()):
+            last_ns = max([books.paid_ns, *(fill.match_ns for fill in books.fills.values())])
+            if books.settled and not books.waiting and last_ns < before_ns:
+                for key in books.fills:
+                    del self._where[key]
+                del self.markets[market_id]
+                self.closed[market_id] = None
+        for old in list(self.closed)[: max(0, len(self.closed) - CLOSED_KEPT)]:
+            del self.closed[old]
+        for unseen in list(self.labels)[: max(0, len(self.labels) - LABELS_KEPT)]:
+            del self.labels[unseen]
+        self.pnl.forget(before_ns)
+
     def _book(self, fill: FillBooked, wall_ns: int) -> None:
         key = (fill.trade_id, fill.order_id)
         if key in self._where:
@@ -199,7 +231,7 @@ class Ledger:
 
     def _count(self, books: MarketBooks, fill: FillBooked) -> None:
         results = books.confirmed.apply(fill)
-        self.pnl.fill(fill, results, self._labels.get(fill.market_id, fill.market_id))
+        self.pnl.fill(fill, results, self.labels.get(fill.market_id, fill.market_id))
 
     def _pay(self, payout: PayoutBooked, wall_ns: int) -> None:
         books = self.market(payout.market_id)
@@ -208,7 +240,7 @@ class Ledger:
         due = books.due_e6(payout.up_price_e4)
         if payout.cash_e6 != due:
             raise InvariantBroken(f"payout {payout.cash_e6} of {payout.market_id}, due {due}")
-        books.up_price_e4 = payout.up_price_e4
+        books.up_price_e4, books.paid_ns = payout.up_price_e4, wall_ns
         del self._unsettled[payout.market_id]
         self._pay_late(payout.market_id, books, wall_ns)
 
@@ -221,7 +253,7 @@ class Ledger:
         books.flow_e6 += more
         self.accounts.cash += more
         self.accounts.payouts -= more
-        label = self._labels.get(market_id, market_id)
+        label = self.labels.get(market_id, market_id)
         self.pnl.close(label, books.confirmed.settle(books.up_price_e4), wall_ns)
 
     def _merge(self, merged: Merged, wall_ns: int) -> None:
@@ -231,7 +263,7 @@ class Ledger:
         self.accounts.payouts -= merged.cash_e6
         books.positions.merge(merged.size_e6)
         books.merged_e6 += merged.size_e6
-        label = self._labels.get(merged.market_id, merged.market_id)
+        label = self.labels.get(merged.market_id, merged.market_id)
         self.pnl.close(label, books.confirmed.merge(merged.size_e6), wall_ns)
 
     def _adjust(self, adjusted: Adjusted) -> None:

@@ -6,6 +6,7 @@ last share takes the whole remaining cost with it.
 
 from __future__ import annotations
 
+from collections.abc import ItemsView
 from dataclasses import dataclass
 
 from dailyarb.core.domain.ids import StrategyId
@@ -47,10 +48,22 @@ class Lots:
 
     def _resize(self, outcome: Outcome, lot: Lot, change_e6: int) -> None:
         lot.size_e6 += change_e6
+        self._held(outcome, change_e6)
+
+    def _held(self, outcome: Outcome, change_e6: int) -> None:
         if outcome is Outcome.UP:
             self._up_e6 += change_e6
         else:
             self._down_e6 += change_e6
+
+    def items(self) -> ItemsView[tuple[StrategyId, Outcome], Lot]:
+        """Returns every lot by owner and outcome, in the order they were first used."""
+        return self._lots.items()
+
+    def adopt(self, owner: StrategyId, outcome: Outcome, lot: Lot) -> None:
+        """Takes over a lot that was kept."""
+        self._lots[owner, outcome] = lot
+        self._held(outcome, lot.size_e6)
 
     def cost_e6(self, outcome: Outcome) -> int:
         """Returns what those shares cost, fees not included."""

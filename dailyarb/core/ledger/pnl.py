@@ -15,6 +15,9 @@ from dailyarb.core.ledger.lots import Realised
 
 HOUR_NS = 3_600 * SECOND
 DAY_NS = 24 * HOUR_NS
+HOURS_KEPT = 48
+DAYS_KEPT = 31
+MARKETS_KEPT = 256
 
 
 @dataclass(slots=True)
@@ -66,6 +69,16 @@ class Pnl:
     def hour(self, strategy: StrategyId, wall_ns: int, hour: int) -> Tally | None:
         """Returns a strategy's tally in one hour of the UTC day of this moment, or None."""
         return self.hours.get((strategy, wall_ns // DAY_NS * 24 + hour))
+
+    def forget(self, wall_ns: int) -> None:
+        """Drops hours and days long past, and the oldest of many markets; totals stay."""
+        hour, day = wall_ns // HOUR_NS - HOURS_KEPT, wall_ns // DAY_NS - DAYS_KEPT
+        for old in [key for key in self.hours if key[1] < hour]:
+            del self.hours[old]
+        for past in [key for key in self.days if key < day]:
+            del self.days[past]
+        for label in list(self.markets)[: max(0, len(self.markets) - MARKETS_KEPT)]:
+            del self.markets[label]
 
     def _tallies(self, strategy: StrategyId, label: str, wall_ns: int) -> list[Tally]:
         return [

@@ -10,8 +10,9 @@ message, both ways:
     <- {"lease": false, "holder": "bob@tty2"}
 
 Roles: `operator` is a console, and the first one holds the lease; `once` is `dailyarb ctl`;
-`observer` only looks. What raises risk needs the lease, or comes from `once` confirmed; what
-lowers it is never refused. Who floods is refused and counted; a halt has an allowance of its own.
+`observer` only looks; `keeper` tells how alert channels are and gets no answer. What raises risk
+needs the lease, or comes from `once` confirmed; what lowers it is never refused. Who floods is
+refused and counted; a halt has an allowance of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import msgspec
 
 from dailyarb.core.domain.clock import Clock
 from dailyarb.core.domain.errors import InstanceBusy
-from dailyarb.core.domain.events import OperatorCommand
+from dailyarb.core.domain.events import AlertState, OperatorCommand
 from dailyarb.core.domain.operator import RAISING, OperatorVerb
 from dailyarb.core.domain.rung import Rung
 from dailyarb.runtime.control_client import AsyncControlClient, ControlClient, halt_fast, whoami
@@ -62,6 +63,7 @@ LEASE_IDLE_S = 900.0
 RELEASE = "release"  # target of the verb LEASE that frees it
 _BACKLOG_BYTES_MAX = 1 << 20
 _SECOND_NS = 1_000_000_000
+_ONLOOKERS = {Role.OBSERVER: "an observer only looks", Role.KEEPER: "a keeper only reports"}
 
 
 _read_line = msgspec.json.Decoder(Line).decode
@@ -199,6 +201,7 @@ class ControlServer:
         run: this run's id, told in greetings.
         operator_rung: gives the operator's rung, to know whether a `risk` command raises it.
             Without it only a command to FULL counts as raising.
+        on_alert: called for each word of a keeper.
     """
 
     def __init__(
@@ -208,6 +211,7 @@ class ControlServer:
         clock: Clock,
         run: str = "",
         operator_rung: Callable[[], Rung] | None = None,
+        on_alert: Callable[[AlertState], None] | None = None,
     ) -> None:
         self.refused = 0
         self.peers: list[Peer] = []
@@ -216,6 +220,7 @@ class ControlServer:
         self._clock = clock
         self._run = run
         self._operator_rung = operator_rung
+        self._on_alert = on_alert
         self._lease = Lease()
         self._next_id = 0
         self._waiting: dict[int, tuple[Peer, int]] = {}
@@ -307,6 +312,10 @@ class ControlServer:
             held = self._lease.offer(peer, now_ns)
             peer.send(Reply(hello=Greeting(self._run, held, self.holder)))
             return
+        if line.alert is not None and peer.role is Role.KEEPER:
+            if self._on_alert is not None and peer.commands.take(now_ns):
+                self._on_alert(line.alert)
+            return
         command = line.command(peer.who, self._next_id + 1)
         if command is None:
             self._refuse(peer, line.id, "no such command")
@@ -327,8 +336,8 @@ class ControlServer:
 
     def _why_not(self, peer: Peer, command: OperatorCommand, now_ns: int) -> str:
         """Returns why a command is refused, or ""."""
-        if peer.role is Role.OBSERVER:
-            return "an observer only looks"
+        if peer.role in _ONLOOKERS:
+            return _ONLOOKERS[peer.role]
         bucket = peer.halts if command.verb is OperatorVerb.HALT else peer.commands
         if not bucket.take(now_ns):
             return f"too many commands; {self.refused + 1} refused so far"

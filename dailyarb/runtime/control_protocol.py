@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from dailyarb.core.domain.errors import DailyarbError
-from dailyarb.core.domain.events import OperatorCommand
+from dailyarb.core.domain.events import AlertState, OperatorCommand
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.rung import Mode, Rung
 
@@ -27,6 +27,7 @@ class Role(Enum):
     OPERATOR = "operator"
     ONCE = "once"
     OBSERVER = "observer"
+    KEEPER = "keeper"
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -37,12 +38,13 @@ class Ack(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Is one line from a client: a greeting, or a command."""
+    """Is one line from a client: a greeting, a command, or a keeper's word on a channel."""
 
     hello: Role | None = None
     who: str = ""
     id: int = 0
     verb: OperatorVerb | None = None
+    alert: AlertState | None = None
     target: str = ""
     rung: str | None = None
     mode: Mode | None = None

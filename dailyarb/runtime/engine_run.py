@@ -269,6 +269,7 @@ class EngineRun:
             self.clock,
             self.run_id,
             lambda: engine.state.rungs.operator,
+            self._emit,
         )
         self._assemble_feeds(at)
         self.readings = Readings(self.shell, self.orders, self.market, self.journal)

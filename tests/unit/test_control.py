@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dailyarb.core.domain.clock import ManualClock
-from dailyarb.core.domain.events import OperatorCommand
+from dailyarb.core.domain.events import AlertState, OperatorCommand
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.rung import Rung
 from dailyarb.runtime.control import ControlError, ControlServer, Peer
@@ -51,8 +51,14 @@ class Desk:
         self.clock = ManualClock(SECOND, SECOND)
         self.commands: list[OperatorCommand] = []
         self.rung = Rung.FULL
+        self.alerts: list[AlertState] = []
         self.server = ControlServer(
-            Path("unused"), self.commands.append, self.clock, "r1", lambda: self.rung
+            Path("unused"),
+            self.commands.append,
+            self.clock,
+            "r1",
+            lambda: self.rung,
+            self.alerts.append,
         )
 
     def peer(self, role: Role, who: str = "ann") -> FakePeer:
@@ -139,6 +145,22 @@ def test_an_observer_sends_nothing(desk: Desk) -> None:
     eve = desk.peer(Role.OBSERVER, "eve")
     assert desk.server.holder == ""
     assert eve.ask(OperatorVerb.HALT) == "an observer only looks"
+    assert desk.commands == []
+
+
+def test_a_keeper_tells_how_its_channels_are_and_nothing_else(desk: Desk) -> None:
+    keeper, ann = desk.peer(Role.KEEPER, "keeper"), desk.peer(Role.ONCE)
+    down = AlertState("phone", False, 3, "refused", None, 61.0)
+    line = msgspec.json.encode(Line(alert=down)) + b"\n"
+    before = len(keeper.sent)
+    for peer in (keeper, ann):
+        peer.data_received(line)
+    assert desk.alerts == [down]
+    assert len(keeper.sent) == before
+    assert ann.sent[-1].text == "no such command"
+    assert keeper.ask(OperatorVerb.HALT) == "a keeper only reports"
+    keeper.data_received(line * 100)
+    assert len(desk.alerts) < 50  # a keeper that floods is not listened to
     assert desk.commands == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dailyarb.core.domain.events import CheckpointDue
+from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.journal import Journal
 
 
@@ -18,7 +19,7 @@ class Checkpoints:
         every_s: seconds between two checkpoints.
         journal: tells whether anything was written since.
         feed: takes the request.
-        now_ns: boot clock.
+        clock: gives boot time in ns.
     """
 
     def __init__(
@@ -26,22 +27,19 @@ class Checkpoints:
         every_s: float,
         journal: Journal,
         feed: Callable[[CheckpointDue], None],
-        now_ns: int,
+        clock: Callable[[], int] = boot_ns,
     ) -> None:
         self._every_ns = round(every_s * 1e9)
         self._journal = journal
         self._feed = feed
-        self._last_ns = now_ns
+        self._clock = clock
+        self._last_ns = clock()
         self._last_seq = journal.last_seq
         self._facts = 0
 
-    def step(self, now_ns: int, facts: int) -> None:
-        """Looks whether it is time.
-
-        Args:
-            now_ns: boot clock.
-            facts: how many facts the engine has taken so far.
-        """
+    def step(self, facts: int) -> None:
+        """Looks whether it is time; `facts` is how many the engine has taken so far."""
+        now_ns = self._clock()
         quiet, self._facts = facts == self._facts, facts
         waited_ns = now_ns - self._last_ns
         if waited_ns < self._every_ns or self._journal.last_seq == self._last_seq:

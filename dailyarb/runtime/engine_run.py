@@ -172,14 +172,8 @@ class EngineRun:
         if settings.recording.enabled:
             self._recorded = RecordedMarkets(self.places.recordings)
         self._opened = True
-        self.log.event(
-            "info",
-            "run.started",
-            mode=mode.value,
-            version=__version__,
-            cfg=self.loaded.hash,
-            source=birth.source,
-        )
+        told = {"mode": mode.value, "version": __version__, "cfg": self.loaded.hash}
+        self.log.event("info", "run.started", **told, source=birth.source)
 
     def _mode(self) -> Mode:
         kind = self.settings.venues.kind
@@ -261,8 +255,7 @@ class EngineRun:
             Ports(self.orders, questions, self, signer, self),
             self._exit,
         )
-        every_s = self.settings.journal.checkpoint_s
-        self.checkpoints = Checkpoints(every_s, self.journal, self._emit, boot_ns())
+        self.checkpoints = Checkpoints(settings.journal.checkpoint_s, self.journal, self._emit)
         self.control = ControlServer(
             self.places.socket,
             self._operator,
@@ -402,7 +395,7 @@ class EngineRun:
         while True:
             await asyncio.sleep(STEP_S)
             self.orders.step()
-            self.checkpoints.step(boot_ns(), self.shell.on_event.count)
+            self.checkpoints.step(self.shell.on_event.count)
 
     async def _gauges(self) -> None:
         self.gauges.start()

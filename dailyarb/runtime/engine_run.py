@@ -28,7 +28,7 @@ from dailyarb.core.domain.events import Event, OperatorCommand, StopRequested, T
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.rung import MODE_EVIDENCE, Mode
-from dailyarb.core.domain.settings import ConfigMode, VenueKind
+from dailyarb.core.domain.settings import VenueKind
 from dailyarb.core.engine.engine import MARKETS_MAX, Engine
 from dailyarb.core.engine.state import Birth
 from dailyarb.runtime.arming import arm_when_ready, check_arm
@@ -54,6 +54,7 @@ from dailyarb.runtime.ports import (
     StandIn,
     WatchedSigner,
     may_read,
+    mode_of,
     no_settling_feed,
     order_path,
     show_only,
@@ -69,6 +70,7 @@ from dailyarb.runtime.replay_watch import recording_ended
 from dailyarb.runtime.streams import MarketFeed, SpotFeed
 from dailyarb.runtime.supervisor import Supervisor
 from dailyarb.runtime.tape import Life, Tape, TapedEngine
+from dailyarb.runtime.understudy import Understudy
 from dailyarb.runtime.venue_process import (
     Greeting,
     joined_greeting,
@@ -144,7 +146,7 @@ class EngineRun:
             self._greeting = read_greeting(body, settings)
             self._at = self._greeting.endpoints
         self.identity = identify(settings, self._greeting, self.log.redactor)
-        mode = self.mode = self._mode()
+        mode = self.mode = mode_of(settings, self.options.live)
         recovered = load(self.places.journal, MODE_EVIDENCE[mode])
         if self.options.arm:
             check_arm(self.options.arm, settings.instance, mode, recovered.clean)
@@ -175,15 +177,6 @@ class EngineRun:
         told = {"mode": mode.value, "version": __version__, "cfg": self.loaded.hash}
         self.log.event("info", "run.started", **told, source=birth.source)
 
-    def _mode(self) -> Mode:
-        kind = self.settings.venues.kind
-        if kind is VenueKind.EMBEDDED:
-            return Mode.SIM
-        if kind is VenueKind.REPLAY:
-            return Mode.REPLAY
-        live = self.settings.mode is ConfigMode.LIVE and self.options.live
-        return Mode.LIVE if live else Mode[self.settings.mode.value.upper()]
-
     # life
 
     async def run(self, ready: Callable[[], None] | None = None) -> int:
@@ -205,6 +198,8 @@ class EngineRun:
         supervisor.start("view", self._views())
         supervisor.start("chores", self._chores())
         supervisor.start("gauges", self._gauges())
+        if every_ms := self.settings.engine.rehearse_ms:
+            supervisor.start("understudy", Understudy().run(every_ms), critical=False)
         if self.options.arm:
             supervisor.start("arming", self._arm(), may_end=True)
         if self.options.duration_s is not None:

@@ -21,7 +21,7 @@ from dailyarb.core.domain.events import Event, FeedState, FeedStatus, MarketList
 from dailyarb.core.domain.ids import FeedId
 from dailyarb.core.domain.market import SettlementKind
 from dailyarb.core.domain.rung import Mode
-from dailyarb.core.domain.settings import usd_e6
+from dailyarb.core.domain.settings import ConfigMode, Settings, VenueKind, usd_e6
 from dailyarb.core.engine.engine import Engine
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.dry import PlayAccount
@@ -167,6 +167,16 @@ def no_settling_feed() -> FeedState:
     return FeedState(
         FeedId.SETTLEMENT, FeedStatus.CONNECTING, 0, 0, 0, 0.0, detail=NO_SETTLING
     )
+
+
+def mode_of(settings: Settings, live_asked: bool) -> Mode:
+    """Returns the mode that venues, file and command line together allow."""
+    if settings.venues.kind is VenueKind.EMBEDDED:
+        return Mode.SIM
+    if settings.venues.kind is VenueKind.REPLAY:
+        return Mode.REPLAY
+    live = settings.mode is ConfigMode.LIVE and live_asked
+    return Mode.LIVE if live else Mode[settings.mode.value.upper()]
 
 
 def stand_in(

@@ -149,6 +149,12 @@ class OrderPath:
         if first:
             await asyncio.wait(first, timeout=self.settings.connect_timeout_s)
 
+    def adopt(self, transport: asyncio.Transport) -> Connection:
+        """Takes an open transport as one more connection and returns it."""
+        connection = Connection(self._changed)
+        connection.connection_made(transport)
+        return connection
+
     async def close(self) -> None:
         """Drops every connection; requests on the wire end as unknown."""
         self._open = False

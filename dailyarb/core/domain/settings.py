@@ -12,6 +12,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from dailyarb.core.domain.alerts import AlertTag
+from dailyarb.core.domain.ids import Severity
 from dailyarb.core.domain.rung import Rung
 
 Usd = Annotated[float, Meta(gt=0, le=10_000_000)]
@@ -21,6 +23,7 @@ Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 Cents = Annotated[float, Meta(ge=0, le=100)]
 Bp = Annotated[float, Meta(ge=0, le=10_000)]
 Shares = Annotated[float, Meta(gt=0, le=1_000_000)]
+Factor = Annotated[float, Meta(gt=0, le=20)]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,6 +45,13 @@ class VenueKind(Enum):
     EMBEDDED = "embedded"
     LIVE = "live"
     REPLAY = "replay"
+
+
+class Sizing(Enum):
+    """Is how an entry's size is found."""
+
+    FIXED = "fixed"
+    KELLY = "kelly"
 
 
 class Venues(Section, frozen=True, kw_only=True):
@@ -72,8 +82,11 @@ class EngineSettings(Section, frozen=True, kw_only=True):
 
     core: Annotated[int, Meta(ge=-2, le=1023)] = -1
     busy: bool = False
+    rehearse_ms: Annotated[int, Meta(ge=0, le=1_000)] = 2
     view_hz: Annotated[int, Meta(ge=1, le=20)] = 10
     max_loop_lag_ms: Millis = 50
+    max_restarts: Annotated[int, Meta(ge=0, le=20)] = 0  # an hour, by the keeper
+    restart_after_s: Annotated[float, Meta(ge=1, le=600)] = 5.0
     max_wall_offset_ms: Millis = 500
 
 
@@ -97,6 +110,8 @@ class AssetSettings(Section, frozen=True, kw_only=True):
     settlement_symbol: str
     slug: str
     windows: tuple[str, ...] = ("5m", "15m")
+    correlation: Annotated[float, Meta(ge=-1, le=1)] = 0.8  # prior, with the leader of X1
+    vol_ratio: Factor = 1.0  # prior, over the leader's volatility
 
 
 class Risk(Section, frozen=True, kw_only=True):
@@ -120,6 +135,10 @@ class Risk(Section, frozen=True, kw_only=True):
     provisional_alert_s: Seconds = 60.0
     reduced_scale: Fraction = 0.25
     reduced_strategies: tuple[str, ...] = ("S2",)
+    sizing: Sizing = Sizing.FIXED
+    kelly_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.25
+    kelly_samples: Annotated[int, Meta(ge=10, le=1_000_000)] = 400
+    kelly_sigmas: Annotated[float, Meta(ge=0, le=5)] = 1.645
 
 
 class S1Settings(Section, frozen=True, kw_only=True):
@@ -159,18 +178,116 @@ class S2Settings(Section, frozen=True, kw_only=True):
     cooldown_ms: Millis = 2_000
 
 
+class S3Settings(Section, frozen=True, kw_only=True):
+    """S3 maker: quotes both sides around fair value."""
+
+    enabled: bool = False
+    half_spread_cents: Annotated[float, Meta(gt=0, le=50)] = 2.0
+    skew_cents: Cents = 2.0  # by which a full position moves both quotes
+    rebate_share: Fraction = 0.5  # of the rebate pool's rate that we count on
+    pull_move_bps: Bp = 1.0
+    min_fair_cents: Annotated[float, Meta(gt=0, le=50)] = 15.0
+    max_lean: Fraction = 0.8  # imbalance of the touch against a quote
+    max_spread_cents: Cents = 6.0
+    size_shares: Shares = 10.0
+    max_position_shares: Shares = 30.0
+    quote_ttl_ms: Millis = 20_000
+    reprice_cents: Cents = 1.0
+    cooldown_ms: Millis = 2_000
+    min_time_left_s: Seconds = 90.0
+    exit_edge_cents: Cents = 0.0
+
+
+class TakerSettings(Section, frozen=True, kw_only=True):
+    """What every strategy that takes one side of a book has in common."""
+
+    enabled: bool = False
+    min_edge_cents: Cents = 1.0  # per share, after fee, half the spread and the margin
+    margin_cents: Cents = 0.5
+    max_spread_cents: Cents = 4.0
+    size_shares: Shares = 10.0
+    min_depth_shares: Shares = 10.0
+    max_position_shares: Shares = 40.0
+    cooldown_ms: Millis = 5_000
+    min_time_left_s: Seconds = 30.0
+    exit_edge_cents: Cents = 0.0
+    max_hold_s: Seconds = 0.0  # 0 holds to the end
+
+
+class S4Settings(TakerSettings, frozen=True, kw_only=True):
+    """S4 windows that disagree: one path, two prices."""
+
+    min_divergence_bps: Bp = 1.5
+    min_correlation: Fraction = 0.3
+    trust: Fraction = 0.5  # how far the shorter window's view is taken over
+    half_life_s: Annotated[float, Meta(gt=0, le=86_400)] = 120.0
+
+
+class S5Settings(TakerSettings, frozen=True, kw_only=True):
+    """S5 volatility value: realised against implied."""
+
+    min_vol_gap: Annotated[float, Meta(gt=0, le=10)] = 0.3
+    min_lean_cents: Annotated[float, Meta(ge=1, le=49)] = 10.0
+    min_end_cents: Annotated[float, Meta(ge=0, le=49)] = 5.0
+    trust: Fraction = 0.5
+    cooldown_ms: Millis = 20_000
+
+
+class S6Settings(TakerSettings, frozen=True, kw_only=True):
+    """S6 order flow: aggressors on one side predict the next seconds."""
+
+    min_imbalance: Fraction = 0.6
+    min_trades: Annotated[int, Meta(ge=1, le=100_000)] = 30
+    impact_bps: Bp = 0.5
+    half_life_ms: Millis = 1_500
+    max_lean: Fraction = 0.5
+    max_hold_s: Seconds = 30.0
+
+
+class X1Settings(TakerSettings, frozen=True, kw_only=True):
+    """X1 cross-asset: the leader moved, the followers' windows have not."""
+
+    leader: str = "btc"
+    min_move_bps: Bp = 3.0
+    min_correlation: Fraction = 0.5
+    max_answer: Fraction = 0.5
+    lag_half_life_ms: Millis = 450
+    half_life_s: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
+    prior_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
+
+
 class Strategies(Section, frozen=True, kw_only=True):
     """Parameters by strategy."""
 
     S1: S1Settings = S1Settings()
     S2: S2Settings = S2Settings()
+    S3: S3Settings = S3Settings()
+    S4: S4Settings = S4Settings()
+    S5: S5Settings = S5Settings()
+    S6: S6Settings = S6Settings()
+    X1: X1Settings = X1Settings()
+
+
+# Absolute 5m moves by UTC hour over their mean: 13,952 windows, 2025-12-18 to 2026-02-20
+# (FINDINGS 7); the two halves of that time agree with correlation 0.88.
+HOUR_FACTORS = (
+    0.97, 0.93, 0.95, 0.84, 0.74, 0.76, 0.72, 0.73, 0.90, 0.80, 0.70, 0.72,
+    0.79, 1.09, 1.67, 1.80, 1.56, 1.40, 1.11, 1.12, 0.98, 0.83, 0.99, 0.86,
+)  # fmt: skip
 
 
 class Pricing(Section, frozen=True, kw_only=True):
     """Fair value and volatility."""
 
     vol_window_s: Annotated[int, Meta(ge=10, le=3_600)] = 60
-    vol_half_life_s: Annotated[float, Meta(gt=0, le=86_400)] = 120.0
+    vol_half_life_s: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
+    vol_sample_s: Annotated[float, Meta(ge=1, le=600)] = 15.0
+    vol_prior_s: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
+    vol_base_bps: Annotated[float, Meta(gt=0, le=10_000)] = 0.6  # per root second
+    vol_base_half_life_s: Annotated[float, Meta(gt=0, le=604_800)] = 7_200.0
+    vol_revert_half_life_s: Annotated[float, Meta(gt=0, le=86_400)] = 900.0
+    hour_factors: Annotated[tuple[Factor, ...], Meta(min_length=24, max_length=24)] = HOUR_FACTORS
+    tail_log_sd: Annotated[float, Meta(ge=0, le=1)] = 0.2
     vol_floor_bps: Bp = 0.3  # per root second
     vol_cap_bps: Bp = 20.0
     min_samples: Annotated[int, Meta(ge=2, le=100_000)] = 20
@@ -187,7 +304,29 @@ class Breakers(Section, frozen=True, kw_only=True):
     max_latency_p99_ms: Millis = 2_000
     max_slippage_cents: Cents = 2.0
     max_fee_gap_e5: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    max_book_gaps: Annotated[int, Meta(ge=1, le=10_000)] = 20
     lift_after_s: Seconds = 5.0
+    remember_s: Annotated[float, Meta(ge=1, le=86_400)] = 120.0
+
+
+class Circuits(Section, frozen=True, kw_only=True):
+    """Circuit breakers of what we depend on: order path, feeds, disk, alert channels."""
+
+    failures: Annotated[int, Meta(ge=1, le=1_000)] = 5
+    open_s: Annotated[float, Meta(gt=0, le=3_600)] = 30.0
+    successes: Annotated[int, Meta(ge=1, le=1_000)] = 3
+
+
+class Degradation(Section, frozen=True, kw_only=True):
+    """How much is done while a venue is ill, answers are slow, or a limit is near."""
+
+    min_health: Fraction = 0.5
+    max_gaps_per_minute: Annotated[int, Meta(ge=1, le=10_000)] = 20
+    max_error_percent: Annotated[float, Meta(gt=0, le=100)] = 50.0
+    max_venue_latency_ms: Millis = 5_000
+    reduce_latency_ms: Millis = 1_000
+    near_limit: Annotated[float, Meta(gt=0, le=1)] = 0.9
+    lift_margin: Annotated[float, Meta(ge=0, le=0.4)] = 0.1
 
 
 class JournalSettings(Section, frozen=True, kw_only=True):
@@ -219,16 +358,41 @@ class LogSettings(Section, frozen=True, kw_only=True):
 
 
 class MetricsSettings(Section, frozen=True, kw_only=True):
-    """Prometheus metrics of the keeper, on 127.0.0.1; port 0 exports none."""
+    """Prometheus metrics of the keeper; port 0 exports none."""
 
     port: Annotated[int, Meta(ge=0, le=65_535)] = 9464
+    address: str = "127.0.0.1"
+
+
+class AlertRoute(Section, frozen=True, kw_only=True):
+    """One channel: a reference (`env:NAME`, `file:/path`) to an Apprise URL, and what it gets."""
+
+    url: str = ""
+    severity: Severity = Severity.WARNING  # the lowest it gets
+    tags: tuple[AlertTag, ...] = ()  # empty: all
+
+
+class AlertRules(Section, frozen=True, kw_only=True):
+    """When the keeper speaks of numbers that no breaker has stopped yet."""
+
+    pnl_step_usd: Usd = 25.0
+    tick_to_order_p99_ms: Millis = 5
+    min_disk_gb: Annotated[float, Meta(ge=0, le=100_000)] = 2.0
+    for_s: Seconds = 10.0
 
 
 class Alerts(Section, frozen=True, kw_only=True):
-    """Where the keeper sends alerts: references (`env:NAME`, `file:/path`) to Apprise URLs."""
+    """How the keeper alerts people: channels by name, and how little it may bother them."""
 
-    urls: tuple[str, ...] = ()
+    repeat_s: Seconds = 300.0
+    digest_s: Seconds = 30.0
+    per_minute: Annotated[int, Meta(ge=2, le=600)] = 10
+    quiet_hours: str = ""
     lower_rung_after_s: Seconds = 0.0
+    watchdog_url: str = ""
+    watchdog_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
+    rules: AlertRules = AlertRules()
+    routes: dict[str, AlertRoute] = {}
 
 
 class Ui(Section, frozen=True, kw_only=True):
@@ -255,6 +419,8 @@ class Settings(Section, frozen=True, kw_only=True):
     feeds: Feeds = Feeds()
     strategies: Strategies = Strategies()
     pricing: Pricing = Pricing()
+    circuits: Circuits = Circuits()
+    degradation: Degradation = Degradation()
     journal: JournalSettings = JournalSettings()
     recording: Recording = Recording()
     log: LogSettings = LogSettings()

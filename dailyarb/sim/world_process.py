@@ -13,7 +13,7 @@ from typing import Protocol
 
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.clock import Instant
-from dailyarb.core.domain.events import Event, Tick
+from dailyarb.core.domain.events import Event, Signed, Tick
 from dailyarb.core.domain.records import Record
 from dailyarb.core.engine.engine import Engine
 from dailyarb.sim.world_setup import sign
@@ -49,6 +49,7 @@ class Process:
         clock: the present moment on the process's clocks.
         outside: takes what leaves.
         flush_first: False plants the defect of sending before journalling.
+        sign: signs a draft.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Process:
         clock: Callable[[], Instant],
         outside: Outside,
         flush_first: bool = True,
+        sign: Callable[[cmd.OrderDraft], Signed] = sign,
     ) -> None:
         self.engine = engine
         self.kill_at = -1  # commands left to run; negative: no kill is planned
@@ -65,6 +67,7 @@ class Process:
         self._clock = clock
         self._outside = outside
         self._flush_first = flush_first
+        self._sign = sign
         self._inbox: deque[Event] = deque()
         self._pending: list[Record] = []
 
@@ -109,7 +112,7 @@ class Process:
             self._pending.append(command.record)
             self._outside.told(command.record)
         elif isinstance(command, cmd.Sign):
-            self._inbox.append(sign(command.draft))
+            self._inbox.append(self._sign(command.draft))
         elif isinstance(command, cmd.Exit):
             self._flush()
             self.dead = True

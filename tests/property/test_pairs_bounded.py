@@ -18,6 +18,7 @@ from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.units import MS
 from dailyarb.core.execution.pairs import Moved, Pairs, PairStep, PairView
 from tests.rig import spec
+from tests.unit.test_core_pairs import Levels
 
 SHARE = 1_000_000
 WAIT_MS = 50
@@ -73,9 +74,8 @@ class PairMachine(RuleBasedStateMachine):
         self.ms += ms
         if 1 not in self.pairs.open or self.exit is not None:
             return
-        down = Top(10_000 - self.up.ask_e4, self.up.ask_e6, 10_000 - self.up.bid_e4, self.up.bid_e6)
         seen = PairView(
-            spec(), self.up, down,
+            spec(), Levels(self.up),
             self.bought[Outcome.UP] - self.sold[Outcome.UP],
             self.bought[Outcome.DOWN] - self.sold[Outcome.DOWN],
             tuple(self.live), False, tuple(self.live),

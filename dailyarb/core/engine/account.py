@@ -56,6 +56,7 @@ def on_submit(state: State, event: SubmitResult, now: Instant, out: list[Command
         order = state.proofs.result(found, now, out)
         if order is not None:
             _count_result(state, order, found, now, out)
+            state.pairs.heard(order.pair_id, now.mono_ns)
     tallies.unread_answers = 0 if readable else tallies.unread_answers + 1
     if event.sent_ns and event.answered_ns:
         tallies.answers_ms.append((now.mono_ns, (event.answered_ns - event.sent_ns) / MS))
@@ -123,6 +124,7 @@ def on_report(state: State, event: OrderReport, now: Instant, out: list[Command]
     state.proofs.report(event, out, now.mono_ns)
     if order is None or order.state is was:
         return
+    state.pairs.heard(order.pair_id, now.mono_ns)
     if order.state is OrderState.CANCELLED:
         state.tallies.cancelled += 1
         state.tell("CANCEL", f"{_words(state, order)}: {order.reason or 'cancelled'}", now)
@@ -138,6 +140,7 @@ def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Comm
         if order is None or not order.live or order.state is OrderState.JOURNALLED:
             continue
         state.orders.move(order, OrderState.CANCELLED, order.reason or "cancelled", out)
+        state.pairs.heard(order.pair_id, now.mono_ns)
         state.tallies.cancelled += 1
         state.tell("CANCEL", f"{_words(state, order)}: {order.reason}", now)
     for order_id, reason in event.not_cancelled:
@@ -191,7 +194,7 @@ def on_fill(state: State, event: Fill, now: Instant, out: list[Command]) -> None
         return
     state.tallies.filled += order.filled_e6 == 0
     state.proofs.fill(event, now.mono_ns, out)
-    _pair(state, order, Moved(event.outcome, event.side, event.size_e6, cash, fee), now)
+    _pair(state, order, moved_of(booked, order), now)
     if not event.maker:
         state.tallies.slips_e4.append((now.mono_ns, _slip(order, event)))
     state.fills.append(fill_row(state, booked, order, now))
@@ -200,6 +203,12 @@ def on_fill(state: State, event: Fill, now: Instant, out: list[Command]) -> None
     side = "BUY" if buy else "SELL"
     text = f"{_label(state, event.market_id)} {side} {event.outcome.value} {part} {kind}"
     state.tell("FILL", text, now)
+
+
+def moved_of(fill: FillBooked, order: Order) -> Moved:
+    """Returns a fill as its pair counts it."""
+    way_out = order.intent in (IntentKind.COMPLETE, IntentKind.UNWIND)
+    return Moved(fill.outcome, fill.side, fill.size_e6, fill.cash_e6, fill.fee_e6, way_out)
 
 
 def _pair(state: State, order: Order, moved: Moved, now: Instant) -> None:
@@ -302,8 +311,7 @@ def on_voided(state: State, event: FillVoided, now: Instant, out: list[Command])
     state.proofs.unfill(event.order_id, fill.size_e6, out)
     order = state.orders.by_id.get(event.order_id)
     if order is not None and order.pair_id > 0:
-        moved = Moved(fill.outcome, fill.side, fill.size_e6, fill.cash_e6, fill.fee_e6)
-        state.pairs.fill(order.pair_id, moved.undone(), now.mono_ns)
+        state.pairs.fill(order.pair_id, moved_of(fill, order).undone(), now.mono_ns)
     _rechain(state, event.trade_id, event.order_id, "FAILED!")
     state.alert(
         Severity.CRITICAL,

@@ -26,7 +26,8 @@ from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.core.domain.view import FillRow
 from dailyarb.core.engine.account import QUERY_TIMEOUT_NS, ask_account, tell_unknown
 from dailyarb.core.engine.market_data import roll
-from dailyarb.core.engine.state import Desk, State
+from dailyarb.core.engine.pairing import step_pairs
+from dailyarb.core.engine.state import State
 from dailyarb.core.engine.trading import (
     RECANCEL_NS,
     cancel,
@@ -34,10 +35,8 @@ from dailyarb.core.engine.trading import (
     day_net,
     evaluate,
     mark_e4,
-    open_intent,
     unrealised_e6,
 )
-from dailyarb.core.execution.pairs import Pair, PairView
 from dailyarb.core.risk.breaker import Change
 from dailyarb.core.risk.limits import FEED_BREAKERS
 
@@ -87,49 +86,6 @@ def next_deadline(state: State) -> int | None:
         if due is not None
     ]
     return min([state.next_tick_ns, *dues])
-
-
-def step_pairs(state: State, now: Instant, out: list[Command]) -> None:
-    """Lets every open pair take its next step."""
-    for pair in list(state.pairs.open.values()):
-        desk = state.desks.get(pair.market_id)
-        if desk is None or state.orders.drafts(pair.market_id):
-            continue
-        step = state.pairs.step(pair, _pair_view(state, desk, pair), now.mono_ns)
-        if step.cancel:
-            orders = [state.orders.by_id[i] for i in step.cancel]
-            cancel([o for o in orders if not o.cancel_ns], "pair deadline", now, out)
-        if step.closed is not None:
-            state.record(step.closed, now, out)
-            story = step.closed
-            if story.result != "unfilled":
-                text = f"{desk.spec.label} pair {story.result} {story.captured_e6 / 1e6:+.2f}"
-                state.tell("ORDER", text, now)
-        denied = open_intent(state, desk, step.intent, now, out) if step.intent else None
-        if step.stuck or denied is not None:
-            why = denied.gate.value if denied else "no exit within max_unwind_loss_usd"
-            state.alert(
-                Severity.CRITICAL,
-                f"pair.naked.{pair.pair_id}",
-                f"{desk.spec.label}: one leg of a pair stays open ({why})",
-                now,
-                out,
-            )
-
-
-def _pair_view(state: State, desk: Desk, pair: Pair) -> PairView:
-    live = [o for o in state.orders.live(pair.market_id) if o.pair_id == pair.pair_id]
-    ledger = state.ledger
-    return PairView(
-        desk.spec,
-        desk.book.top(Outcome.UP),
-        desk.book.top(Outcome.DOWN),
-        ledger.proven_e6(pair.market_id, pair.strategy, Outcome.UP),
-        ledger.proven_e6(pair.market_id, pair.strategy, Outcome.DOWN),
-        tuple(o.order_id for o in live),
-        desk.state in (MarketState.RESOLVED, MarketState.SETTLED),
-        tuple(o.order_id for o in live if not o.takes),
-    )
 
 
 def _expire_orders(state: State, now: Instant, out: list[Command]) -> None:

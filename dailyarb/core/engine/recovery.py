@@ -30,8 +30,8 @@ from dailyarb.core.domain.records import (
     RunStarted,
 )
 from dailyarb.core.engine import checkpoint
+from dailyarb.core.engine.account import moved_of
 from dailyarb.core.engine.state import State
-from dailyarb.core.execution.pairs import Moved
 
 
 def recover(state: State, history: Iterable[tuple[Record, int]], now: Instant) -> None:
@@ -152,7 +152,7 @@ def _filled(state: State, fill: FillBooked | None, sign: int, now: Instant) -> N
     order.filled_e6 += sign * fill.size_e6
     order.accepted = True
     order.voided_e6 += fill.size_e6 if sign < 0 else 0
-    moved = Moved(fill.outcome, fill.side, fill.size_e6, fill.cash_e6, fill.fee_e6)
+    moved = moved_of(fill, order)
     if order.pair_id > 0:
         state.pairs.fill(order.pair_id, moved if sign > 0 else moved.undone(), now.mono_ns)
     elif order.intent is IntentKind.FLATTEN and sign > 0:

@@ -17,7 +17,7 @@ from dailyarb.core.domain.market import MarketState, Outcome, Side
 from dailyarb.core.domain.orders import OrderState
 from dailyarb.core.domain.records import IntentTaken
 from dailyarb.core.domain.rung import Rung
-from dailyarb.core.domain.units import MS, SECOND, notional_up
+from dailyarb.core.domain.units import MS, PRICE_ONE_E4, SECOND, notional_up
 from dailyarb.core.domain.view import DecisionRow
 from dailyarb.core.engine.scenes import build_scene, own_part
 from dailyarb.core.engine.state import Desk, GateCount, State, Verdicts
@@ -178,7 +178,7 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
         market_open=market_id in active,
         unknown_orders=len(state.orders.unknown()),
         free_cash_e6=free_cash_e6(state),
-        naked_e6=state.pairs.naked_e6(),
+        naked_e6=state.pairs.naked_e6() + state.pairs.dust_e6(active),
         overdue_ms=state.pairs.overdue_ms(now.mono_ns),
         held=held,
         resting=resting,
@@ -294,6 +294,7 @@ def on_signed(state: State, event: Signed, now: Instant, out: list[Command]) -> 
     state.tallies.sent += len(batch)
     for leg in batch:
         state.orders.sent(leg, now)
+    _note_sent(state, batch)
     out.append(
         Submit(
             tuple(SignedOrder(o.order_id, o.order_json, o.tif, o.post_only) for o in batch),
@@ -302,6 +303,19 @@ def on_signed(state: State, event: Signed, now: Instant, out: list[Command]) -> 
             now.mono_ns,
         )
     )
+
+
+def _note_sent(state: State, batch: list[Order]) -> None:
+    """Notes the edge a pair has by the touch as its legs leave: rests cost what they bid."""
+    first = batch[0]
+    if first.pair_id <= 0 or first.intent is not IntentKind.ENTRY:
+        return
+    desk = state.desks[first.market_id]
+    cost = 0.0
+    for leg in batch:
+        ask = desk.book.top(leg.outcome).ask_e4
+        cost += ask + fee_per_share_e4(ask, desk.spec.fees.rate_e6) if leg.takes else leg.price_e4
+    state.pairs.sent(first.pair_id, round(PRICE_ONE_E4 - cost))
 
 
 def _last_gate(state: State, batch: list[Order]) -> str:

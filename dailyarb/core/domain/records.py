@@ -133,7 +133,13 @@ class FillMarked(Kept, frozen=True, gc=False):
 
 
 class PairClosed(Kept, frozen=True, gc=False):
-    """The whole story of one pair."""
+    """The whole story of one pair.
+
+    sent_edge_e4 is the edge by the touch as the legs left; up_bought and down_bought are shares
+    and what they cost, fees included; whole_ms from the first proven fill to equal legs, None
+    where they never were; exit_cost_e6 what completing and unwinding lost, against the dollar a
+    pair pays and the cost of shares sold. up_e6 less down_e6 is the dust that stays.
+    """
 
     pair_id: int
     market_id: str
@@ -146,6 +152,11 @@ class PairClosed(Kept, frozen=True, gc=False):
     captured_e6: int
     naked_ms: int
     result: str  # completed, unwound, unfilled, carried
+    sent_edge_e4: int | None = None
+    up_bought: tuple[int, int] = (0, 0)
+    down_bought: tuple[int, int] = (0, 0)
+    whole_ms: int | None = None
+    exit_cost_e6: int = 0
 
 
 class PayoutBooked(Kept, frozen=True, gc=False):

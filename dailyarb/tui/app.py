@@ -76,6 +76,7 @@ class Console(App[int], inherit_bindings=False):
         self.source = source
         self.halt_keys = HaltKeys(halt_keys(self.options.keys), source.halt)
         self.ascii_only = self.options.ui.charset == "ascii"
+        self.highlight_changes = self.options.ui.highlight_changes
         super().__init__()
         self.animation_level = "none"
         self.who = self.options.who
@@ -276,7 +277,8 @@ class Console(App[int], inherit_bindings=False):
     def market_names(self) -> list[tuple[str, str]]:
         """Returns id and label of the open windows."""
         view = self.scene.view
-        return [(desk.market_id, desk.label) for desk in view.markets] if view is not None else []
+        desks = view.markets if view is not None else ()
+        return [(desk.market_id, self.scene.name(desk)) for desk in desks]
 
     def action_move(self, where: str) -> None:
         """Moves the cursor of the table."""

@@ -220,16 +220,20 @@ class Pick(Dialog):
 
 
 class Ask(Dialog):
-    """Asks for typed text; `wanted`, if given, must be typed exactly."""
+    """Asks for typed text; `wanted`, if given, must be typed exactly.
+
+    While `blocked` says so of the newest scene, no text is taken.
+    """
 
     BINDINGS: ClassVar[list[Any]] = [Binding("escape", "cancel", "leave", priority=True)]
     danger = True
 
     def __init__(
-        self, title: str, preview: Preview, scene: Scene, *, prompt: str, wanted: str = ""
-    ) -> None:
+        self, title: str, preview: Preview, scene: Scene, *, prompt: str, wanted: str = "",
+        blocked: Callable[[Scene], bool] = lambda scene: False,
+    ) -> None:  # fmt: skip
         super().__init__(title, preview, scene)
-        self._prompt, self._wanted = prompt, wanted
+        self._prompt, self._wanted, self._blocked = prompt, wanted, blocked
 
     def fields(self) -> ComposeResult:
         """Yields the input."""
@@ -237,12 +241,15 @@ class Ask(Dialog):
 
     def foot(self) -> str:
         """Returns the prompt."""
+        if self._blocked(self._scene):
+            return "A row says FAIL: nothing can be confirmed.  Esc leaves."
         return f"{self._prompt}, then Enter.  Esc leaves."
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Takes the text once armed and, where one is wanted, equal to it."""
         text = event.value.strip()
-        if self.armed and text and (not self._wanted or text == self._wanted):
+        right = text and (not self._wanted or text == self._wanted)
+        if self.armed and right and not self._blocked(self._scene):
             self.dismiss(text)
         else:
             self.app.bell()

@@ -2,7 +2,8 @@
 
 Textual hands keys to the event loop; a loop that is busy, or a machine whose cores are, would make
 HALT wait. So the halt keys are acted upon here, in the thread that reads the terminal, before the
-loop hears of them. The normal binding still runs and shows what came of it.
+loop hears of them. The normal binding still runs: it shows what came of it, and sends the halt
+itself where none was delivered or the engine does not show it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class HaltKeys:
         self._halt = halt
         self.delivered = 0
         self.failed = 0
+        self._taken = 0
 
     def press(self, key: str) -> bool:
         """Halts if the key says so; runs in the input thread and touches nothing else."""
@@ -33,6 +35,11 @@ class HaltKeys:
         else:
             self.failed += 1
         return True
+
+    def take(self) -> bool:
+        """Says whether a halt has been delivered since the last call; called in the loop."""
+        fresh, self._taken = self.delivered > self._taken, self.delivered
+        return fresh
 
 
 def halting(driver: type[Driver], keys: HaltKeys) -> type[Driver]:

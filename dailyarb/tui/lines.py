@@ -18,6 +18,8 @@ STYLES = (
     "full", "reduced", "hedge", "halted", "stale", "own", "old", "head", "key", "strong", "cursor",
 )  # fmt: skip
 
+NEWS = "!"  # behind a style's name: this cell has just changed
+
 # The space before a number; the length in a market's name, as in `BTC 15m`, is none.
 _VALUE = re.compile(r" (?=[-+$]?\d)(?!\d+[mh]\b)")
 

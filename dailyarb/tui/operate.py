@@ -6,12 +6,16 @@ help are true.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dailyarb.core.domain.events import OperatorCommand
 from dailyarb.core.domain.operator import CLI_TWINS, OperatorVerb
 from dailyarb.core.domain.orders import LIVE
+from dailyarb.core.domain.preflight import failed
 from dailyarb.core.domain.rung import Mode, Rung
 from dailyarb.core.domain.view import BreakerRow, OrderRow
 from dailyarb.tui import previews
@@ -33,7 +37,9 @@ from dailyarb.tui.widgets.risk import Breakers
 if TYPE_CHECKING:
     from dailyarb.tui.app import Console
 
-RAISING = frozenset({"up", "arm", "flatten", "flatten_all", "reset"})
+HALT = OperatorVerb.HALT
+SEEN_S = 1.0  # a halt that was delivered is on the board well before
+RAISING = frozenset({"up", "arm", "flatten", "flatten_all", "reset", "reload"})
 ALWAYS = frozenset({"halt", "quit"})
 
 
@@ -68,7 +74,11 @@ def _meaningful(what: str, scene: Scene) -> bool:
         case "flatten_all":
             return bool(previews.held(scene)) or view.open_orders > 0
         case "arm":
-            return view.mode in {Mode.LIVE, Mode.PAPER}
+            return view.mode is Mode.LIVE
+        case "lease":
+            return scene.role is Role.NO_LEASE
+        case "unlease":
+            return scene.role is Role.OPERATOR
         case "ack" | "ack_all":
             return view.alerts_open > 0
         case "reset":
@@ -81,11 +91,15 @@ class Operations:
 
     def __init__(self, app: Console) -> None:
         self._app = app
-        self._acts: dict[str, Callable[[], Awaitable[None]]] = {
+        self._acts: dict[str, Callable[[], Awaitable[object]]] = {
             "halt": self._halt, "down": self._down, "up": self._up, "mode": self._mode,
             "arm": self._arm, "flatten": self._flatten, "flatten_all": self._flatten_all,
             "cancel": self._cancel, "cancel_all": self._cancel_all, "ack": self._ack,
             "ack_all": self._ack_all, "reset": self._reset, "quit": self._quit,
+            "reconcile": partial(self.send, OperatorVerb.RECONCILE),
+            "claim": partial(self.send, OperatorVerb.CLAIM), "reload": self._reload,
+            "lease": self._take_lease,
+            "unlease": partial(self.send, OperatorVerb.LEASE, "release"),
         }  # fmt: skip
 
     async def run(self, what: str) -> None:
@@ -124,7 +138,22 @@ class Operations:
         return await self._app.push_screen_wait(dialog)
 
     async def _halt(self) -> None:
-        await self.send(OperatorVerb.HALT, reason="key")
+        """Halts; a halt the input thread has delivered is sent again only if nothing shows it."""
+        if not self._app.halt_keys.take() or not await self._seen_halted():
+            await self.send(OperatorVerb.HALT, reason="key")
+            return
+        text = f"halted; the status row tells what became of the orders\n= {CLI_TWINS[HALT]}"
+        self._app.notify(text, title="halt done", timeout=5, markup=False)
+
+    async def _seen_halted(self) -> bool:
+        end = time.monotonic() + SEEN_S
+        while time.monotonic() < end:
+            frame = self._app.source.latest()
+            fresh = frame is not None and self._app.source.state is LinkState.RUNNING
+            if fresh and frame is not None and frame.view.operator_rung is Rung.HALTED:
+                return True
+            await asyncio.sleep(0.05)
+        return False
 
     async def _down(self) -> None:
         view = self._app.scene.view
@@ -181,17 +210,28 @@ class Operations:
         ask = Ask(
             f"ARM LIVE: {view.instance}", preview, self._app.scene,
             prompt="Type the instance name to arm", wanted=view.instance,
+            blocked=lambda scene: scene.view is None or bool(failed(scene.view)),
         )  # fmt: skip
         typed = await self._dialog(ask)
         if typed:
             await self.send(OperatorVerb.ARM, str(typed))
+
+    async def _reload(self) -> None:
+        preview = Preview(lambda scene: previews.RELOAD)
+        if await self._confirmed(Confirm, "RELOAD LIMITS", preview):
+            await self.send(OperatorVerb.RELOAD)
+
+    async def _take_lease(self) -> None:
+        preview = Preview(lambda scene: previews.lease(self._app.source.holder))
+        if await self._confirmed(Confirm, "TAKE THE LEASE", preview):
+            await self.send(OperatorVerb.LEASE)
 
     async def _flatten(self) -> None:
         desk = self._app.scene.market
         if desk is None:
             return
         preview = Preview(previews.flatten_one, previews.position_print)
-        if await self._confirmed(ConfirmDanger, f"FLATTEN {desk.label}", preview):
+        if await self._confirmed(ConfirmDanger, f"FLATTEN {self._app.scene.name(desk)}", preview):
             await self.send(OperatorVerb.FLATTEN, desk.market_id)
 
     async def _flatten_all(self) -> None:
@@ -299,6 +339,10 @@ def mode_choices(scene: Scene) -> list[Choice]:
     choices += [
         Choice("DRY", "Run mode DRY: send nothing", may and free and mode is not Mode.DRY),
         Choice("PAPER", "Run mode PAPER: fill model", may and free and mode is not Mode.PAPER),
-        Choice("arm", "Arm LIVE: real orders, asks for the name", may and mode is Mode.PAPER),
+        Choice(
+            "arm",
+            "Arm LIVE: real orders, asks for the name",
+            may and mode is Mode.LIVE and view is not None and not view.armed,
+        ),
     ]
     return choices

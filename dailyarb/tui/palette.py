@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 _SKIPPED = frozenset({"move", "palette"})
 _TOP = 10
+# What has no key: text, help, what `Operations` calls it.
+_KEYLESS = (
+    ("Reconcile with the venue now", "dailyarb ctl reconcile", "reconcile"),
+    ("Check the payouts of decided markets", "dailyarb ctl claim", "claim"),
+    ("Read limits from the file again…", "dailyarb ctl reload", "reload"),
+    ("Take the operator's lease…", "who may raise risk from a console", "lease"),
+    ("Release the lease", "dailyarb ctl lease release", "unlease"),
+)
 
 
 class Entry(NamedTuple):
@@ -40,6 +48,10 @@ class ConsoleCommands(Provider):
             says = key.says.removesuffix(", asks") + ("…" if "asks" in key.says else "")
             yield Entry(f"{says[0].upper()}{says[1:]}", f"{key.id}  key {shown_first(key.keys)}",
                         partial(console.act, key.action))  # fmt: skip
+        for text, says, what in _KEYLESS:
+            action = f"operate('{what}')"
+            if console.action_state(action) is True:
+                yield Entry(text, says, partial(console.act, action))
         for market_id, label in console.market_names():
             yield Entry(f"Go to {label}", "select this market", partial(console.select, market_id))
         for name in console.theme_names():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import zip_longest
 
 import msgspec
 
 from dailyarb.core.domain.ids import GATE_FACTS, STRATEGY_TITLES
 from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.orders import BOOK_WORDS, LIVE
+from dailyarb.core.domain.preflight import preflight
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.view import BreakerRow, Desk
 from dailyarb.tui import format as f
@@ -136,17 +138,35 @@ def arming(scene: Scene) -> list[str]:
     view = scene.view
     if view is None:
         return ["nothing is known about the engine"]
+    checks = [
+        f.fit(f"{'ok  ' if row.ok else 'FAIL'} {f.fit(row.name, 14)} {f.clean(row.detail)}", 35)
+        for row in preflight(view)
+    ]
+    half = (len(checks) + 1) // 2
+    pairs = zip_longest(checks[:half], checks[half:], fillvalue="")
     rows = ["This instance will send real orders with real money.", ""]
-    rows += [f"{'ok  ' if row.ok else 'FAIL'} {row.name}  {row.detail}" for row in view.audits]
-    rows += [f"{'ok  ' if feed.status.value == 'FRESH' else 'FAIL'} feed {feed.feed.value}"
-             for feed in view.feeds]  # fmt: skip
-    rows.append(f"{'ok  ' if not view.breakers_tripped else 'FAIL'} breakers "
-                f"{view.breakers_tripped} tripped")  # fmt: skip
+    rows += [f"{left} {right}".rstrip() for left, right in pairs]
     rows += [
         "",
         f"Starts at REDUCED. Max loss {f.money(view.worst_limit_e6, 0)}. A restart disarms.",
     ]
     return rows
+
+
+RELOAD = (
+    "Reads the configuration file again, under the command line of the start.",
+    "[risk] and [breakers] count at once; all else waits for a restart and is named.",
+    "A faulty file changes nothing.",
+)
+
+
+def lease(holder: str) -> list[str]:
+    """Returns who may raise risk now, and what taking that over means."""
+    return [
+        f"{f.clean(holder) or 'Nobody'} holds the lease.",
+        "Who holds it may raise risk; everybody may lower it, always.",
+        "The other console is told, and its risk-raising keys go grey.",
+    ]
 
 
 def breaker_reset(row: BreakerRow) -> list[str]:

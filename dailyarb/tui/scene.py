@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dailyarb.core.domain.rung import Mode, Rung
 from dailyarb.core.domain.view import Desk, GateHit, View
+from dailyarb.tui.format import minute
 from dailyarb.tui.source import BookLike, LinkState, Role
 
 MS = 1_000_000
@@ -104,6 +105,12 @@ class Scene:
     def mode(self) -> Mode | None:
         """Returns the run mode, None as long as nothing is known."""
         return self.view.mode if self.view is not None else None
+
+    def name(self, desk: Desk) -> str:
+        """Returns a market's name; a coming window has its start behind it, `BTC 5m 14:35`."""
+        if self.wall_ns >= desk.start_ns:
+            return desk.label
+        return f"{desk.label} {minute(desk.start_ns, self.local_time)}"
 
     def depth(self, desk: Desk | None) -> BookLike | None:
         """Returns the depth of a market's UP book."""

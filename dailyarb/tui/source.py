@@ -1,4 +1,4 @@
-"""Where views come from: a board, a fixture, or an engine in this very process.
+"""Where views come from: the board of an engine, here or in another process, or a fixture.
 
 The console asks a `ViewSource` for the newest frame whenever it paints, and hands it what the
 operator wants. It never waits for one: a source answers from memory.
@@ -7,7 +7,7 @@ operator wants. It never waits for one: a source answers from memory.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +17,6 @@ import msgspec
 from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.errors import BoardError, DailyarbError
 from dailyarb.core.domain.events import OperatorCommand
-from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.view import View
 
 if TYPE_CHECKING:
@@ -88,6 +87,7 @@ class ViewSource(Protocol):
     """Gives the console its frames and carries its commands."""
 
     role: Role
+    holder: str  # who holds the lease, "" where nobody does or none is known
 
     @property
     def state(self) -> LinkState:
@@ -319,81 +319,11 @@ def _fields(command: OperatorCommand) -> dict[str, Any]:
     return {name: field for name, field in known.items() if field}
 
 
-class EngineLike(Protocol):
-    """Is an engine mounted in this process."""
-
-    def view(self, now: Instant) -> View:
-        """Returns the view at a moment."""
-        ...
-
-
-class InlineSource:
-    """Shows an engine that lives in this process: `--inline`, tests, debugging."""
-
-    role = Role.OPERATOR
-
-    def __init__(
-        self,
-        engine: EngineLike,
-        submit: Callable[[OperatorCommand], Awaitable[Ack]],
-        depth: Callable[[int], BookLike | None],
-        post: Callable[[OperatorCommand], None] | None = None,
-    ) -> None:
-        self._engine, self._submit, self._depth, self._post = engine, submit, depth, post
-        self._clock = SystemClock()
-        self._watch = LinkWatch()
-        self._taken_ns = 0
-        self._state = LinkState.CONNECTING
-
-    @property
-    def state(self) -> LinkState:
-        """Returns the state of the link at the last `latest`."""
-        return self._state
-
-    @property
-    def place(self) -> str:
-        """Says that the engine is in this process."""
-        return "inline"
-
-    def now(self) -> Instant:
-        """Returns the present moment on this machine's clocks."""
-        return self._clock.now()
-
-    def latest(self) -> Frame | None:
-        """Asks the engine for a view, at most ten a second."""
-        now = self.now()
-        if now.mono_ns - self._taken_ns >= 95_000_000:
-            self._taken_ns = now.mono_ns
-            self._watch.saw(self._engine.view(now), now.mono_ns)
-        self._state = self._watch.state(now.mono_ns, now.mono_ns)
-        return self._watch.frame
-
-    def book(self, slot: int) -> BookLike | None:
-        """Returns the depth the engine's own books hold."""
-        return self._depth(slot)
-
-    def send(self, command: OperatorCommand) -> Awaitable[Ack]:
-        """Hands the command to the engine."""
-        return self._submit(command)
-
-    async def greet(self) -> None:
-        """Has nothing to connect."""
-
-    def halt(self) -> bool:
-        """Posts HALT to the engine's loop, where that can be done from another thread."""
-        if self._post is None:
-            return False
-        self._post(OperatorCommand(OperatorVerb.HALT, "console"))
-        return True
-
-    def close(self) -> None:
-        """Leaves the engine to whoever mounted it."""
-
-
 class FixtureSource:
     """Shows canned views on a clock that stands still: tests and screenshots."""
 
     place = "fixture"
+    holder = "ann@tty2"
 
     def __init__(
         self,

@@ -156,7 +156,7 @@ class Viewing:
 
     def _why(self) -> None:
         desk = self._app.scene.market
-        title = f"WHY {desk.label}" if desk is not None else "WHY"
+        title = f"WHY {self._app.scene.name(desk)}" if desk is not None else "WHY"
         self._app.push_screen(Page(title, Preview(previews.why), self._app.scene))
 
     def _units(self) -> None:

@@ -9,15 +9,18 @@ import msgspec
 import pytest
 from textual.widgets import Input
 
+from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.rung import Mode, Rung
 from dailyarb.core.domain.settings import Ui
 from dailyarb.tui import fixtures
 from dailyarb.tui.app import Console, ConsoleOptions
 from dailyarb.tui.dialogs import Ask, Confirm, ConfirmFlattenAll, Dialog, Page, Pick
+from dailyarb.tui.format import minute
 from dailyarb.tui.keys import KEYS, VIEWS
 from dailyarb.tui.source import Ack, FixtureSource, LinkState, Role
 from dailyarb.tui.viewing import FilterBar
+from dailyarb.tui.widgets.markets import Markets
 from tests.tui.helpers import armed, console, rows_of, settle, source_of, text_of, toasts, verbs
 
 HALT, RUNG = OperatorVerb.HALT, OperatorVerb.RUNG
@@ -51,7 +54,7 @@ async def test_halt_works_over_every_dialog_input_and_the_palette() -> None:
 
 
 async def test_halt_works_while_typing_the_instance_name() -> None:
-    source = source_of(fixtures.running(mode=Mode.PAPER))
+    source = source_of(fixtures.running(mode=Mode.LIVE))
     async with console(source) as (app, pilot):
         await pilot.press("L", "m", "a")
         assert isinstance(app.screen, Ask)
@@ -212,7 +215,7 @@ async def test_a_breaker_is_reset_on_the_risk_view_with_a_reason_only() -> None:
 
 
 async def test_arming_wants_the_instance_name() -> None:
-    source = source_of(fixtures.running(mode=Mode.PAPER))
+    source = source_of(fixtures.running(mode=Mode.LIVE))
     async with console(source) as (app, pilot):
         await pilot.press("L")
         await armed(app, pilot)
@@ -221,6 +224,128 @@ async def test_arming_wants_the_instance_name() -> None:
         await pilot.press("backspace", "enter")
         await pilot.pause()
         assert [(c.verb, c.target) for c in source.sent] == [(OperatorVerb.ARM, "main")]
+
+
+async def test_a_row_that_fails_keeps_the_arming_dialog_shut_until_it_passes() -> None:
+    view = fixtures.running(mode=Mode.LIVE)
+    source = source_of(msgspec.structs.replace(view, breakers_tripped=2))
+    async with console(source, (80, 24)) as (app, pilot):
+        await pilot.press("L")
+        await armed(app, pilot)
+        await pilot.press(*"main", "enter")
+        await settle(app, pilot)
+        assert "FAIL breakers       2 tripped" in text_of(app)
+        assert "A row says FAIL" in text_of(app)
+        assert isinstance(app.screen, Ask) and source.sent == []
+        source.show(view)
+        await settle(app, pilot)
+        assert "A row says FAIL" not in text_of(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert verbs(source) == [OperatorVerb.ARM]
+
+
+@pytest.mark.parametrize("mode", [Mode.SIM, Mode.PAPER, Mode.DRY, Mode.REPLAY])
+async def test_only_a_live_engine_can_be_armed(mode: Mode) -> None:
+    source = source_of(fixtures.running(mode=mode))
+    async with console(source) as (app, pilot):
+        await pilot.press("L")
+        await pilot.pause()
+        assert not isinstance(app.screen, Ask)
+
+
+async def test_a_halt_that_the_input_thread_delivered_is_not_sent_again() -> None:
+    source = source_of(fixtures.halted())
+    async with console(source) as (app, pilot):
+        assert app.halt_keys.press("f9")
+        await pilot.press("f9")
+        await pilot.pause(0.2)
+        assert (source.halts, source.sent) == (1, [])
+        assert any("dailyarb ctl halt" in text for text in toasts(app))
+        await pilot.press("f9")
+        await pilot.pause()
+        assert verbs(source) == [HALT], "a press of which the thread knows nothing is sent"
+
+
+async def test_a_delivered_halt_that_nothing_shows_is_sent_again() -> None:
+    source = source_of()
+    async with console(source) as (app, pilot):
+        app.halt_keys.press("f9")
+        await pilot.press("f9")
+        for _ in range(100):
+            if source.sent:
+                break
+            await pilot.pause(0.02)
+        assert (source.halts, verbs(source)) == (1, [HALT])
+
+
+async def test_changed_cells_are_bold_for_a_moment() -> None:
+    source = source_of()
+    async with console(source) as (app, pilot):
+        table = app.view_screen.first(Markets)  # type: ignore[union-attr]
+        assert table is not None
+        view = fixtures.running()
+        moved = msgspec.structs.replace(view.markets[1], fair_e4=view.markets[1].fair_e4 + 100)
+        source.show(msgspec.structs.replace(view, markets=(view.markets[0], moved)))
+        await settle(app, pilot)
+        assert [s for *_, s in table._lines[2].spans if s.endswith("!")] == ["!"]
+        assert not [s for *_, s in table._lines[1].spans if s.endswith("!")]
+        source._now = Instant(source._now.mono_ns + 700_000_000, source._now.wall_ns)
+        await settle(app, pilot)
+        assert not [s for *_, s in table._lines[2].spans if s.endswith("!")]
+
+
+async def test_changes_are_not_bold_where_that_is_switched_off() -> None:
+    source = source_of()
+    async with console(source, ui=Ui(highlight_changes=False)) as (app, pilot):
+        table = app.view_screen.first(Markets)  # type: ignore[union-attr]
+        assert table is not None
+        view = fixtures.running()
+        moved = msgspec.structs.replace(view.markets[0], fair_e4=100)
+        source.show(msgspec.structs.replace(view, markets=(moved,)))
+        await settle(app, pilot)
+        assert not [s for *_, s in table._lines[1].spans if s.endswith("!")]
+
+
+async def test_a_coming_window_says_when_it_opens() -> None:
+    view = fixtures.running()
+    first = view.markets[0]
+    start_ns = view.wall_ns + 300 * 10**9
+    coming = msgspec.structs.replace(first, market_id="0xnext", start_ns=start_ns)
+    source = source_of(msgspec.structs.replace(view, markets=(first, coming)))
+    async with console(source, (80, 24)) as (app, pilot):
+        at = minute(start_ns)
+        assert f"@{at}" in text_of(app)
+        assert [name for _, name in app.market_names()] == [first.label, f"{first.label} {at}"]
+        await pilot.press("]")
+        await settle(app, pilot)
+        assert f"{first.label} {at} UP" in text_of(app)
+
+
+async def test_the_palette_offers_what_has_no_key() -> None:
+    source = source_of(role=Role.NO_LEASE)
+    async with console(source) as (app, pilot):
+        app.act("operate('lease')")
+        await armed(app, pilot)
+        assert "ann@tty2 holds the lease" in text_of(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert verbs(source) == [OperatorVerb.LEASE]
+        for what in ("reload", "unlease"):
+            assert app.action_state(f"operate('{what}')") is None, what
+        source.role = Role.OPERATOR
+        await settle(app, pilot)
+        assert app.action_state("operate('lease')") is None
+        for what in ("claim", "reconcile", "unlease"):
+            app.act(f"operate('{what}')")
+            await pilot.pause(0.05)
+        app.act("operate('reload')")
+        await armed(app, pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert [(c.verb.value, c.target) for c in source.sent[1:]] == [
+            ("claim", ""), ("reconcile", ""), ("lease", "release"), ("reload", ""),
+        ]  # fmt: skip
 
 
 async def test_the_mode_menu_starts_on_the_safe_choice() -> None:

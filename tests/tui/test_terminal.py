@@ -25,7 +25,7 @@ from dailyarb.runtime.board import BoardWriter, BookImage
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.control import ControlServer
 from dailyarb.tui import fixtures
-from dailyarb.tui.source import Ack, BoardSource, InlineSource, LinkState, LinkWatch, Role
+from dailyarb.tui.source import Ack, BoardSource, LinkState, LinkWatch, Role
 
 # A console whose loop is stuck for seconds right after its first paint; it tells what happens,
 # one letter each: R ready, H halt handed over, L loop alive again.
@@ -273,27 +273,3 @@ async def test_an_observer_sends_nothing(tmp_path: Path) -> None:
     await source.greet()
     assert not (await source.send(OperatorCommand(OperatorVerb.HALT, "x"))).ok
     assert not source.halt()
-
-
-async def test_an_engine_in_this_process_is_shown_and_obeyed() -> None:
-    posted: list[OperatorCommand] = []
-
-    class Engine:
-        def view(self, now: Instant) -> object:
-            import msgspec
-
-            return msgspec.structs.replace(fixtures.running(), mono_ns=now.mono_ns)
-
-    async def submit(command: OperatorCommand) -> Ack:
-        posted.append(command)
-        return Ack(True, "done")
-
-    source = InlineSource(Engine(), submit, fixtures.books().get, posted.append)  # type: ignore[arg-type]
-    frame = source.latest()
-    assert frame is not None
-    assert source.latest() is frame
-    assert source.state is LinkState.RUNNING
-    assert source.book(0) is not None
-    assert (await source.send(OperatorCommand(OperatorVerb.STOP, "x"))).ok
-    assert source.halt()
-    assert [command.verb for command in posted] == [OperatorVerb.STOP, OperatorVerb.HALT]

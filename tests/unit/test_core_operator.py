@@ -220,7 +220,7 @@ def test_arming_names_every_row_of_the_preflight_that_fails() -> None:
     live = Rig(settings(S1_ONLY), who=birth(mode=Mode.LIVE))
     said = ask(live, V.ARM, "main").text
     assert said.startswith("preflight failed: clock: not measured yet; feed PM: not connected")
-    assert "start-up: reconciling" in said and "balance: 0.00 free" in said
+    assert "start-up: reconciling" in said and "free cash: 0.00" in said
     live = live_rig()
     live.feed(FeedState(FeedId.USER, FeedStatus.DOWN, 0, 2, 0, 0.0))
     assert "feed USER: DOWN" in ask(live, V.ARM, "main").text

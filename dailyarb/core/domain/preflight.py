@@ -29,7 +29,7 @@ def preflight(view: View) -> tuple[Check, ...]:
         *(Check(row.name, row.ok and row.age_ms is not None, row.detail) for row in view.audits),
         Check("unknown orders", view.unknown_orders == 0, f"{view.unknown_orders}"),
         Check("breakers", view.breakers_tripped == 0, f"{view.breakers_tripped} tripped"),
-        Check("balance", view.free_e6 > 0, f"{view.free_e6 / 1e6:,.2f} free"),
+        Check("free cash", view.free_e6 > 0, f"{view.free_e6 / 1e6:,.2f}"),
         Check("venue", view.venue_mode is VenueModeKind.NORMAL, view.venue_mode.value),
     )
 

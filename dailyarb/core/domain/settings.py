@@ -402,6 +402,7 @@ class Ui(Section, frozen=True, kw_only=True):
     theme_dir: str = ""
     charset: str = "unicode"  # or ascii
     local_time: bool = False
+    highlight_changes: bool = True
 
 
 class Settings(Section, frozen=True, kw_only=True):

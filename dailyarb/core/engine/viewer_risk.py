@@ -113,7 +113,7 @@ def limit_rows(
     total = -min(0, sum(o.worst_e6 for o in outlooks)) / 1e6
     worst = -min([0, *(o.worst_e6 for o in outlooks)]) / 1e6
     return (
-        LimitRow("worst case total", total, risk.max_worst_case_total_usd, "$"),
+        LimitRow("worst total", total, risk.max_worst_case_total_usd, "$"),
         LimitRow("worst market", worst, risk.max_worst_case_market_usd, "$", "market"),
         LimitRow("day loss", -min(0, day_e6) / 1e6, risk.max_day_loss_usd, "$"),
         LimitRow("open markets", len(outlooks), risk.max_open_positions, "n"),

@@ -42,7 +42,7 @@ class Ladder(LinePane):
         age = f.age((desk.book_age_ms or 0) + scene.since_ms)
         word = BOOK_WORDS[desk.book]
         state = word if desk.book is not BookState.STALE else f"{word} {age}"
-        return f"{desk.label} {self._outcome.value}: {state}", ""
+        return f"{scene.name(desk)} {self._outcome.value}: {state}", ""
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """Returns the ladder, and under it what the sizes add up to."""

@@ -26,6 +26,7 @@ class Markets(TablePane):
 
     rate_hz: ClassVar[float] = 10.0
     follows_selection: ClassVar[bool] = True
+    news: ClassVar[frozenset[str]] = frozenset({"strike", "up", "down", "fair", "edge", "pos"})
     empty: ClassVar[str] = (
         "No open window yet. Discovery asks the venue every few seconds; each 5m and 15m window "
         "appears here as soon as it is listed."
@@ -74,7 +75,7 @@ def _market(desk: Desk, scene: Scene, room: int) -> Record:
         "market": (desk.label, "own" if net or desk.pos_up_e6 else ""),
         "window": f"{f.minute(desk.start_ns, scene.local_time)}-"
                   f"{f.minute(desk.end_ns, scene.local_time)}",
-        "left": f.left(desk.end_ns - scene.wall_ns),
+        "left": _left(desk, scene),
         "strike": f.price(desk.strike) if desk.strike is not None else "?",
         "settle": f.price(desk.settle),
         "spot": f.price(desk.spot),
@@ -92,6 +93,13 @@ def _market(desk: Desk, scene: Scene, room: int) -> Record:
     order: dict[str, float | str] = {"left": -float(desk.end_ns), "pos": float(abs(net)),
                                      "edge": float(desk.edge_e4 or 0)}  # fmt: skip
     return Record(desk.market_id, cells, desk, order)
+
+
+def _left(desk: Desk, scene: Scene) -> str:
+    """Returns the time to the close, or when a coming window opens: their names are alike."""
+    if scene.wall_ns < desk.start_ns:
+        return f"@{f.minute(desk.start_ns, scene.local_time)}"
+    return f.left(desk.end_ns - scene.wall_ns)
 
 
 def _trend(number: float | None) -> str:

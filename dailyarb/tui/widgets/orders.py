@@ -28,6 +28,7 @@ class Orders(TablePane):
     )
     foot_rows: ClassVar[int] = 1
     open_only: ClassVar[bool] = False
+    news: ClassVar[frozenset[str]] = frozenset({"filled", "status"})
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("time", "TIME", 8, "<", 3),
         Column("market", "MARKET", 8, "<", 0, word=True),

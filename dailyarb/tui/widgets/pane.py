@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from dailyarb.tui.format import ASCII, clean
-from dailyarb.tui.lines import STYLES, Line, faded, filled
+from dailyarb.tui.lines import NEWS, STYLES, Line, faded, filled
 
 if TYPE_CHECKING:
     from textual.events import Resize
@@ -30,10 +30,13 @@ class StyleBearer(Screen[None]):
         self._line_styles: dict[str, Style] = {}
 
     def line_style(self, name: str) -> Style:
-        """Returns a style by the name a line gives it."""
+        """Returns a style by the name a line gives it; `NEWS` behind a name makes it bold."""
         style = self._line_styles.get(name)
         if style is None:
-            style = self.get_component_rich_style(f"da--{name}", partial=True)
+            plain = name.removesuffix(NEWS)
+            style = Style(bold=True) if plain != name else Style.null()
+            if plain:
+                style = self.get_component_rich_style(f"da--{plain}", partial=True) + style
             self._line_styles[name] = style
         return style
 

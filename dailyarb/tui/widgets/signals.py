@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dailyarb.core.domain.ids import GATE_FACTS, STRATEGY_TITLES
 from dailyarb.tui import format as f
-from dailyarb.tui.lines import Cell, Column, Line, line
+from dailyarb.tui.lines import Cell, Column, Line, line, pairs
 from dailyarb.tui.widgets.table import Record, TablePane
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Signals(TablePane):
 
     def titles(self, scene: Scene) -> tuple[str, str]:
         """Returns the market's name; a warning where signals mean nothing."""
-        name = scene.market.label if scene.market is not None else "-"
+        name = scene.name(scene.market) if scene.market is not None else "-"
         meaning = scene.view.meaningless if scene.view is not None else ""
         return f"signals {name}", "signals mean nothing here" if meaning else ""
 
@@ -55,12 +55,17 @@ class Signals(TablePane):
         last = next((row for row in scene.view.decisions if row.market_id == wanted), None)
         if last is None:
             return [line("no decision about this market yet", width, "old")]
-        sums = (
-            f"edge {f.signed_cents(last.edge_e4)} fee {f.signed_cents(-last.fee_e4)} "
-            f"margin {f.signed_cents(-last.margin_e4)} = {f.signed_cents(last.net_e4)}¢"
+        if not last.acted:
+            numbers = f" now / limit {last.note}" if last.note else ""
+            return [line(f" {decision_words(last)}", width, "warn"), line(numbers, width)]
+        sums = pairs(
+            width,
+            f" net {f.signed_cents(last.net_e4)}¢",
+            f"edge {f.signed_cents(last.edge_e4)}",
+            f"fee {f.signed_cents(-last.fee_e4)}",
+            f"margin {f.signed_cents(-last.margin_e4)}",
         )
-        style = "ok" if last.acted else "warn"
-        return [line(f"decision {decision_words(last)}", width, style), line(sums, width)]
+        return [line(f" {decision_words(last)}", width, "ok"), sums]
 
 
 def _signal(row: SignalRow, since_ms: float) -> Record:
@@ -78,7 +83,7 @@ def _signal(row: SignalRow, since_ms: float) -> Record:
 def decision_words(row: DecisionRow) -> str:
     """Returns `ACT UP BUY 57 x20`, or the gate that stopped it."""
     if not row.acted and row.gate is not None:
-        return f"{row.strategy.value} blocked by {row.gate.value}"
+        return f"{row.strategy.value} blocked: {row.gate.value}"
     what = [row.outcome.value if row.outcome else "", row.side.value if row.side else ""]
     size = f"{f.cents(row.price_e4)}¢ x{f.shares(row.size_e6)}"
     return f"{row.strategy.value} ACT {' '.join(what)} {size}"

@@ -288,7 +288,8 @@ def _gate_words(scene: Scene, view: View) -> tuple[list[str], str]:
     text = GATE_FACTS[hit.gate][0]
     numbers = f.gate_numbers(hit.gate, hit.now, hit.limit)
     who = f" {hit.strategy.value}" if hit.strategy is not None else ""
-    parts = [f"{market.label}{who}: not trading - {text}" + (f" ({numbers})" if numbers else "")]
+    tail = f" ({numbers})" if numbers else ""
+    parts = [f"{scene.name(market)}{who}: not trading - {text}{tail}"]
     parts.append(f"[gate {hit.gate.value}]")
     if view.meaningless:
         parts.append(f"signals mean nothing here: {f.clean(view.meaningless)}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from dailyarb.tui.lines import Cell, Column, Line, choose, header, line, row
+from dailyarb.tui.lines import NEWS, Cell, Column, Line, choose, header, line, row
 from dailyarb.tui.widgets.pane import LinePane
 
 if TYPE_CHECKING:
     from dailyarb.tui.scene import Scene
+
+NEWS_NS = 600_000_000  # how long a changed cell is bold
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class TablePane(LinePane, can_focus=True):
     empty: ClassVar[str] = "Nothing yet."
     follows_selection: ClassVar[bool] = False  # its cursor is the selected market
     foot_rows: ClassVar[int] = 0
+    news: ClassVar[frozenset[str]] = frozenset()  # columns whose changes are bold for a moment
 
     def __init__(self, *, element: str | None = None, classes: str = "", title: str = "") -> None:
         super().__init__(element=element, classes=classes, title=title)
@@ -39,6 +42,7 @@ class TablePane(LinePane, can_focus=True):
         self._top = 0
         self._room = 1
         self._records: list[Record] = []
+        self._told: dict[tuple[str, str], tuple[str, int]] = {}  # cell to its text, bold until
 
     def records(self, scene: Scene) -> Sequence[Record]:
         """Returns the rows of a scene in their natural order."""
@@ -75,12 +79,32 @@ class TablePane(LinePane, can_focus=True):
         else:
             chosen = self._cursor_index(scene)
             self._keep_in_view(chosen, room)
+            told, self._told = self._told, {}
             for index in range(self._top, min(self._top + room, len(self._records))):
                 lead = ">" if index == chosen and self._marks_cursor() else " "
-                rows.append(self._row(columns, self._records[index], width, lead))
+                record = self._with_news(self._records[index], told, scene.now_ns)
+                rows.append(self._row(columns, record, width, lead))
         blank = Line(" " * width)
         rows += [blank] * (1 + room - len(rows))
         return rows[: 1 + room] + foot
+
+    def _with_news(
+        self, record: Record, told: dict[tuple[str, str], tuple[str, int]], now_ns: int
+    ) -> Record:
+        """Returns a drawn row with what just changed in bold; what is not drawn is forgotten."""
+        if not self.news or not getattr(self.app, "highlight_changes", True):
+            return record
+        cells = dict(record.cells)
+        for name in self.news & cells.keys():
+            cell = cells[name]
+            text, style = cell if isinstance(cell, tuple) else (cell, "")
+            before, until_ns = told.get((record.key, name), (text, 0))
+            if before != text:
+                until_ns = now_ns + NEWS_NS
+            self._told[record.key, name] = text, until_ns
+            if now_ns < until_ns:
+                cells[name] = text, style + NEWS
+        return replace(record, cells=cells)
 
     def _row(self, columns: Sequence[Column], record: Record, width: int, lead: str) -> Line:
         drawn = row(columns, record.cells, width, lead)

@@ -23,6 +23,7 @@ from dailyarb.core.domain.units import SECOND, SPOT_ONE_E8
 from dailyarb.core.pricing.fair import Terms, fair_spot
 from dailyarb.core.pricing.volatility import Volatility
 
+ENGINE = Pricing()  # the settings it has where the file says nothing else
 TAU_MIN_S = 5.0  # nearer to the end the age of a sampled price is larger than what is left
 NEAR_MS = 2_000
 _SIGMAS = tuple(float(s) for s in np.exp(np.linspace(math.log(0.2e-4), math.log(3e-4), 90)))
@@ -43,9 +44,10 @@ class Sample(msgspec.Struct, frozen=True):
     won: float | None = None
     causal: float | None = None
 
-    def p_up(self, sigma: float) -> float:
+    def p_up(self, sigma: float, tail_log_sd: float = 0.0) -> float:
         """Returns our probability under a spot rule."""
-        return fair_spot(Terms(self.spot, self.strike, self.tau_s, sigma)).p_up
+        terms = Terms(self.spot, self.strike, self.tau_s, sigma, tail_log_sd=tail_log_sd)
+        return fair_spot(terms).p_up
 
 
 class Fit(msgspec.Struct, frozen=True):
@@ -78,14 +80,18 @@ def fit(name: str, samples: Sequence[Sample]) -> Fit:
         len(samples),
         sigma,
         math.sqrt(_square(samples, lambda _: sigma)),
-        math.sqrt(_square(causal, lambda s: s.causal or 0.0)) if causal else None,
+        math.sqrt(_square(causal, lambda s: s.causal or 0.0, ENGINE.tail_log_sd))
+        if causal
+        else None,
         brier(ours),
         brier([(sample.mid, sample.won or 0.0) for sample in known]),
     )
 
 
-def _square(samples: Sequence[Sample], sigma: Callable[[Sample], float]) -> float:
-    return sum((s.mid - s.p_up(sigma(s))) ** 2 for s in samples) / len(samples)
+def _square(
+    samples: Sequence[Sample], sigma: Callable[[Sample], float], tail_log_sd: float = 0.0
+) -> float:
+    return sum((s.mid - s.p_up(sigma(s), tail_log_sd)) ** 2 for s in samples) / len(samples)
 
 
 def adrien(path: Path) -> list[Sample]:
@@ -93,7 +99,7 @@ def adrien(path: Path) -> list[Sample]:
     rows = sorted(_rows(path), key=lambda row: int(row["ts_ms"]))
     prices = [(r["ts_ms"], r["binance_micro"]) for r in rows if r["binance_micro"] is not None]
     stamps = np.array([at for at, _ in prices])
-    sigmas = _causal((at / 1e3, price) for at, price in prices)
+    sigmas = _causal(((at / 1e3, price) for at, price in prices), 300)
     found = []
     for row in rows:
         if row["up_mid"] is None:
@@ -122,7 +128,7 @@ def matt1374(path: Path) -> list[Sample]:
     for rows in markets.values():
         rows.sort(key=lambda row: float(row["timestamp"]))
         end_s = (rows[len(rows) // 2]["timestamp"] // 3600 + 1) * 3600
-        sigmas = _causal((row["timestamp"], row["btc_price"]) for row in rows)
+        sigmas = _causal(((row["timestamp"], row["btc_price"]) for row in rows), 3600)
         for row, causal in zip(rows, sigmas, strict=True):
             tau_s, mid = end_s - row["timestamp"], row["poly_yes_price"]
             known = row["strike_price"] and row["btc_price"] and mid is not None
@@ -182,13 +188,13 @@ def fits(data: Path) -> Iterator[Fit | str]:
         yield fit(name, read(data / path))
 
 
-def _causal(prices: Iterable[tuple[float, float]]) -> list[float | None]:
-    """Returns the engine's own sigma after each (second, price), with its default settings."""
-    volatility = Volatility(Pricing())
+def _causal(prices: Iterable[tuple[float, float]], window_s: int) -> list[float | None]:
+    """Returns the engine's own sigma after each (second, price), for the rest of its window."""
+    volatility = Volatility(ENGINE)
     found: list[float | None] = []
     for at_s, price in prices:
-        volatility.push(int(at_s * SECOND), int(price * SPOT_ONE_E8))
-        found.append(volatility.sigma())
+        volatility.push(int(at_s * SECOND), int(price * SPOT_ONE_E8), int(at_s))
+        found.append(volatility.sigma(window_s - at_s % window_s, int(at_s)))
     return found
 
 

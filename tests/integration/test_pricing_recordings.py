@@ -48,7 +48,7 @@ def test_hourly_mids_lie_within_four_cents_of_the_model(shared_data: Path) -> No
 def test_the_causal_sigma_is_not_far_behind_the_fitted_one(shared_data: Path, name: str) -> None:
     found, _ = fitted(shared_data, name)
     assert found.causal_sd is not None
-    assert found.residual_sd < found.causal_sd < 2.5 * found.residual_sd
+    assert found.causal_sd < 1.05 * found.residual_sd
 
 
 def test_two_minutes_before_the_end_we_know_what_the_market_knows(shared_data: Path) -> None:

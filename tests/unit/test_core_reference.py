@@ -207,11 +207,12 @@ def test_lag_is_learnt_from_questions_that_close() -> None:
 def test_volatility_waits_for_samples_and_keeps_its_bounds() -> None:
     measure = Volatility(Pricing(min_samples=5, vol_floor_bps=0.3, vol_cap_bps=2.0))
     assert measure.rolling() is None and measure.average() is None and measure.sigma() is None
+    measure = Volatility(Pricing(min_samples=5, vol_floor_bps=0.7, vol_cap_bps=2.0))
     for second in range(10):
         measure.push(second * SECOND, 100_000 * 10**8)
-    assert measure.samples >= 5
-    assert measure.sigma() == pytest.approx(0.3e-4)
-    for second in range(10, 30):
+        assert (measure.sigma() is None) == (second < 5)
+    assert measure.sigma() == pytest.approx(0.7e-4)
+    for second in range(10, 40):
         measure.push(second * SECOND, (100_000 + 500 * (second % 2)) * 10**8)
     assert measure.sigma() == pytest.approx(2e-4)
     assert measure.rolling() is not None and measure.average() is not None

@@ -26,6 +26,7 @@ from dailyarb.core.domain.market import MARKET_MOVES, MarketSpec, MarketState, O
 from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.records import MarketSeen, PayoutBooked
 from dailyarb.core.domain.units import SECOND
+from dailyarb.core.engine.context import sample_windows
 from dailyarb.core.engine.scenes import strike_of
 from dailyarb.core.engine.state import Asset, Desk, State
 from dailyarb.core.engine.trading import cancel, evaluate
@@ -99,10 +100,12 @@ def on_witness(state: State, event: BookWitness, now: Instant, out: list[Command
 
 def on_traded(state: State, event: Traded, now: Instant, out: list[Command]) -> None:
     """A print on the tape."""
-    del now, out
+    del out
     desk = state.desks.get(event.market_id)
     if desk is not None:
         desk.prints += 1
+        if state.watch is not None:
+            state.watch.traded(event, now.mono_ns)
 
 
 def on_reference(state: State, event: ReferenceMoved, now: Instant, out: list[Command]) -> None:
@@ -111,15 +114,21 @@ def on_reference(state: State, event: ReferenceMoved, now: Instant, out: list[Co
     if asset is None:
         return
     changed = asset.ref.moved(event, now.wall_ns)
-    asset.vol.push(event.recv_ns, asset.ref.mid_e8)
+    asset.vol.push(event.recv_ns, asset.ref.mid_e8, now.wall_ns // SECOND)
+    watch = state.watch
+    if watch is not None and watch.reference(event, asset.ref.mid_e8):
+        sample_windows(state, watch)
     if not changed:
         return
     began = _burst(state, asset, now)
     state.trigger_ns = event.recv_ns
+    # A leader's move is news for its followers too.
+    every = watch is not None and watch.leader == event.asset and asset.burst_ns != 0
     for desk in state.desks.values():
-        if desk.spec.asset == event.asset and desk.state is MarketState.TRADABLE:
+        own = every or desk.spec.asset == event.asset
+        if own and desk.state is MarketState.TRADABLE:
             evaluate(state, desk, now, out)
-            if began:
+            if began and desk.spec.asset == event.asset:
                 _ask_lag(desk)
 
 
@@ -312,6 +321,8 @@ def roll(state: State, now: Instant, out: list[Command]) -> None:
         if left < -FORGET_AFTER_NS and _done(state, desk):
             del state.desks[desk.spec.market_id]
             state.books.remove(desk.spec.market_id)
+            if state.watch is not None:
+                state.watch.forget(desk.spec.market_id)
             subscribe(state, out)
 
 

@@ -28,6 +28,12 @@ def settle_estimate(desk: Desk, asset: Asset, spot_e8: int) -> float | None:
     return asset.ref.settle_spot(spot_e8)
 
 
+def basis_sd(desk: Desk, asset: Asset) -> float:
+    """Returns the noise between Binance and the settling feed in log; none where they are one."""
+    candle = desk.spec.settlement.kind is SettlementKind.BINANCE_CANDLE
+    return 0.0 if candle else asset.ref.basis.sd
+
+
 def fair_at(desk: Desk, asset: Asset, spot_e8: int, sigma: float, now: Instant) -> Fair | None:
     """Returns P(up) with the reference at `spot_e8`, None without strike or basis."""
     strike = strike_of(desk, asset)
@@ -39,7 +45,8 @@ def fair_at(desk: Desk, asset: Asset, spot_e8: int, sigma: float, now: Instant) 
     end_s, now_s = spec.end_ns // SECOND, now.wall_ns // SECOND
     fixed = asset.ref.fixed_mean(end_s, lookback, now_s) if lookback else None
     tau_s = (spec.end_ns - now.wall_ns) / SECOND
-    terms = Terms(spot, strike / SETTLE_ONE_E18, tau_s, sigma, asset.ref.basis.sd)
+    noise, tail = basis_sd(desk, asset), asset.tail_log_sd
+    terms = Terms(spot, strike / SETTLE_ONE_E18, tau_s, sigma, noise, tail)
     return fair_value(spec.settlement.kind, terms, lookback, fixed)
 
 
@@ -49,7 +56,7 @@ def build_scene(state: State, desk: Desk, now: Instant) -> Scene:
     ref, spec, book = asset.ref, desk.spec, desk.book
     up = book.top(Outcome.UP)
     down = Top(10_000 - up.ask_e4, up.ask_e6, 10_000 - up.bid_e4, up.bid_e6)
-    sigma = asset.vol.sigma()
+    sigma = asset.vol.sigma((spec.end_ns - now.wall_ns) / SECOND, now.wall_ns // SECOND)
     fair = then = None
     if sigma is not None:
         fair = fair_at(desk, asset, ref.mid_e8, sigma, now)
@@ -84,7 +91,7 @@ def build_scene(state: State, desk: Desk, now: Instant) -> Scene:
         move_age_ns=move_age,
         decay=desk.lag.decay(move_age),
         dist_bp=dist,
-        basis_noise_bp=ref.basis.sd * 1e4 * state.settings.pricing.basis_sigmas,
+        basis_noise_bp=basis_sd(desk, asset) * 1e4 * state.settings.pricing.basis_sigmas,
         settling=spec.settlement.kind is not SettlementKind.BINANCE_CANDLE,
     )
 

@@ -6,6 +6,7 @@ A Desk is one market's runtime, an Asset one reference's. Nothing here does I/O 
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dailyarb._fast.stats import RollingMove
@@ -29,6 +30,7 @@ from dailyarb.core.domain.rung import Evidence, Mode
 from dailyarb.core.domain.settings import Settings, shares_e6, usd_e6
 from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.core.domain.view import AlertRow, DecisionRow, EventRow, FillRow
+from dailyarb.core.engine.watch import build_watch
 from dailyarb.core.execution.orders import Orders
 from dailyarb.core.execution.pairs import Pairs
 from dailyarb.core.execution.proofs import Proofs
@@ -39,8 +41,13 @@ from dailyarb.core.risk.gate import RiskGate
 from dailyarb.core.risk.limits import build_breakers
 from dailyarb.core.risk.rungs import Rungs
 from dailyarb.core.strategies.base import Scene, Strategy
+from dailyarb.core.strategies.cross_asset import CrossAsset
+from dailyarb.core.strategies.cross_window import CrossWindow
+from dailyarb.core.strategies.flow import OrderFlow
+from dailyarb.core.strategies.maker import Maker
 from dailyarb.core.strategies.pair import PairBelowDollar
 from dailyarb.core.strategies.stale_odds import StaleOdds
+from dailyarb.core.strategies.vol_value import VolValue
 
 EVENTS_KEPT = 200
 DECISIONS_KEPT = 100
@@ -87,7 +94,10 @@ class Asset:
     def __init__(self, name: str, settings: Settings) -> None:
         s1 = settings.strategies.S1
         self.ref = Reference(name, s1.move_window_ms, settings.pricing.basis_half_life_s)
-        self.vol = Volatility(settings.pricing)
+        pricing = settings.pricing
+        ratio = settings.assets[name].vol_ratio
+        self.vol = Volatility(pricing, ratio * pricing.vol_base_bps * 1e-4)
+        self.tail_log_sd = pricing.tail_log_sd
         self.burst_ns = 0  # since when the reference has been moving beyond S1's threshold
         self.burst_up = False
         self.lag_ns = s1.lag_half_life_ms * MS
@@ -230,6 +240,7 @@ class State:
         self.parameters: dict[str, dict[str, float]] = {}  # in force, by strategy
         self.assets = {name: Asset(name, settings) for name in settings.assets}
         self.strategies: list[Strategy] = build_strategies(settings, birth.strategies)
+        self.watch = build_watch(settings, [strategy.id for strategy in self.strategies])
         self.tallies = Tallies()
         self.seen = Seen()
         self.halting = Halting()
@@ -303,18 +314,25 @@ class State:
         return {o: self.ledger.held_e6(market_id, strategy, o) for o in Outcome}
 
 
+_KINDS: dict[str, Callable[..., Strategy]] = {
+    "S1": StaleOdds, "S2": PairBelowDollar, "S3": Maker, "S4": CrossWindow, "S5": VolValue,
+    "S6": OrderFlow, "X1": CrossAsset,
+}  # fmt: skip
+
+
 def build_strategies(settings: Settings, only: tuple[str, ...]) -> list[Strategy]:
-    """Returns the strategies that exist, in order of name; `only` restricts them."""
-    every: list[Strategy] = [
-        StaleOdds(settings.strategies.S1, settings.feeds),
-        PairBelowDollar(settings.strategies.S2, settings.feeds),
+    """Returns the strategies that are enabled, in order of name; `only` restricts them."""
+    own, feeds = settings.strategies, settings.feeds
+    return [
+        kind(getattr(own, name), feeds)
+        for name, kind in _KINDS.items()
+        if getattr(own, name).enabled and (not only or name in only)
     ]
-    return [s for s in every if not only or s.id.value in only]
 
 
 # Strategies that ask a touch for shares up to their sizes and read nothing else from it.
-_TOUCH_ONLY = {"S1": ("size_shares", "min_depth_shares", "max_position_shares"),
-               "S2": ("size_shares", "min_depth_shares")}  # fmt: skip
+_TAKES = ("size_shares", "min_depth_shares", "max_position_shares")
+_TOUCH_ONLY = {"S1": _TAKES, "S2": _TAKES[:2], "S4": _TAKES, "S5": _TAKES, "X1": _TAKES}
 
 
 def touch_mark_e6(settings: Settings) -> int:

@@ -19,6 +19,7 @@ from dailyarb.core.domain.records import IntentTaken
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.units import MS, PRICE_ONE_E4, SECOND, notional_up
 from dailyarb.core.domain.view import DecisionRow
+from dailyarb.core.engine.context import fill
 from dailyarb.core.engine.scenes import build_scene, own_part
 from dailyarb.core.engine.state import Desk, GateCount, State, Verdicts
 from dailyarb.core.execution.orders import Order
@@ -36,6 +37,8 @@ def evaluate(state: State, desk: Desk, now: Instant, out: list[Command]) -> None
     desk.scene = scene
     for strategy in state.strategies:
         own_part(state, desk, strategy, scene)
+        if state.watch is not None:
+            fill(state, desk, strategy.id, scene, now)
         state.tallies.evaluated += 1
         verdict = strategy.evaluate(scene)
         if isinstance(verdict, Blocked):

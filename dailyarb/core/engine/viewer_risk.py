@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from dailyarb.core.domain.clock import Instant
-from dailyarb.core.domain.ids import Gate, StrategyId
+from dailyarb.core.domain.ids import GATE_FACTS, Gate, StrategyId
 from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.rung import Rung, RungCause
 from dailyarb.core.domain.view import BreakerRow, FunnelRow, GateRow, LimitRow, RungRow
@@ -14,6 +14,8 @@ from dailyarb.core.engine.state import State, Tallies
 from dailyarb.core.execution.pairs import Pairs
 from dailyarb.core.risk.exposure import Outlook
 from dailyarb.core.strategies.base import Scene, fee_per_share_e4
+from dailyarb.core.strategies.maker import Maker
+from dailyarb.core.strategies.taker import Taker
 
 
 class Signal(NamedTuple):
@@ -51,6 +53,8 @@ def signals_of(state: State, strategy: StrategyId, scene: Scene) -> list[Signal]
             ),
             Signal("dist", scene.dist_bp, "bp", scene.basis_noise_bp, (Gate.INSIDE_BASIS,)),
         ]
+    if strategy is not StrategyId.S2:
+        return _declared(state, strategy, scene)
     s2 = state.settings.strategies.S2
     both = up.two_sided
     asks = (up.ask_e4 + scene.down.ask_e4) / 100 if both else None
@@ -60,6 +64,18 @@ def signals_of(state: State, strategy: StrategyId, scene: Scene) -> list[Signal]
         Signal("ask+ask", asks, "¢", 100.0, (Gate.SUM_ABOVE_LIMIT,)),
         Signal("bid+bid", bids, "¢", s2.max_pair_cost_cents, (Gate.SUM_ABOVE_LIMIT,)),
         Signal("mirror", mirror, "¢", 100.0, (Gate.MIRROR_BROKEN,)),
+    ]
+
+
+def _declared(state: State, strategy: StrategyId, scene: Scene) -> list[Signal]:
+    """Returns the numbers of the gates that a strategy declares as data."""
+    return [
+        Signal(
+            rule.name, rule.number(scene), GATE_FACTS[rule.gate][1].value, rule.limit, (rule.gate,)
+        )
+        for built in state.strategies
+        if built.id is strategy and isinstance(built, Maker | Taker)
+        for rule in built.rules
     ]
 
 

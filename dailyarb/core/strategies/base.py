@@ -17,6 +17,7 @@ from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.settings import Feeds
 from dailyarb.core.domain.units import MS, SIZE_ONE_E6
 from dailyarb.core.pricing.fair import Fair
+from dailyarb.core.pricing.flow import Flow
 
 
 @dataclass(slots=True)
@@ -31,6 +32,31 @@ class Working:
     age_ns: int
     pair_id: int
     post_only: bool
+
+
+@dataclass(slots=True)
+class Peer:
+    """Is another running window of the same asset; prices are of UP, its view in bp of spot."""
+
+    window_s: int
+    end_ns: int
+    strike: float
+    same_rule: bool
+    bid_e4: int
+    ask_e4: int
+    view_bp: float  # the spot its mid implies over the reference's own
+    correlation: float  # of its mid's changes with those of this window's
+
+
+@dataclass(slots=True)
+class Leader:
+    """Is the asset that leads: its move within the window, and how this one follows."""
+
+    move_bp: float | None
+    age_ms: int | None
+    move_age_ns: int
+    beta: float
+    correlation: float
 
 
 @dataclass(slots=True)
@@ -64,6 +90,10 @@ class Scene:
     held: dict[Outcome, int] = field(default_factory=dict)
     working: list[Working] = field(default_factory=list)
     since_trade_ns: int | None = None
+    # Only where a strategy of that kind is enabled (core/engine/context.py).
+    flow: Flow | None = None
+    peers: tuple[Peer, ...] = ()
+    leader: Leader | None = None
 
     @property
     def fair_e4(self) -> int | None:

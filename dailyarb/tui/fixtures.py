@@ -12,9 +12,11 @@ from collections.abc import Sequence
 import msgspec
 
 from dailyarb.core.domain.events import (
+    LATENCY_BOUNDS_NS,
     FeedState,
     FeedStatus,
     LoopLag,
+    StageBuckets,
     StageLatency,
     VenueModeKind,
 )
@@ -29,6 +31,7 @@ from dailyarb.core.domain.view import (
     Books,
     BootStep,
     BreakerRow,
+    ChannelRow,
     DecisionRow,
     EventRow,
     FillRow,
@@ -280,6 +283,16 @@ def _feeds(stale: bool) -> tuple[FeedState, ...]:
     )
 
 
+def _buckets(row: StageLatency) -> StageBuckets:
+    """Returns a histogram that has the percentiles of a row."""
+    steps = ((row.max_us, 1.0), (row.p999_us, 0.999), (row.p99_us, 0.99), (row.p50_us, 0.5))
+    counts = []
+    for bound in LATENCY_BOUNDS_NS:
+        part = next((part for us, part in steps if bound >= us * 1000), 0.0)
+        counts.append(round(row.count * part))
+    return StageBuckets(row.stage, (*counts, row.count), row.count * row.p50_us / 1e6)
+
+
 def _latency() -> tuple[StageLatency, ...]:
     rows = (
         ("decode", 7_358_000, 0.31, 0.92, 4.1, 88),
@@ -366,6 +379,15 @@ def running(markets: int = 10, mode: Mode = Mode.SIM, *, stale: bool = False) ->
                      "feed.pm.sol tripped", 1, True),
         ),
         pairs_open=1, naked_e6=0,
+        channels=(
+            ChannelRow("slack", True, 0, 12_000),
+            ChannelRow("phone", False, 2, None, "refused with status 401 (3 times)"),
+        ),
+        buckets=tuple(_buckets(row) for row in _latency()),
+        pairs=(
+            FunnelRow("opened", 12), FunnelRow("completed", 11),
+            FunnelRow("unwound", 1, True), FunnelRow("carried", 0, True),
+        ),
     )  # fmt: skip
 
 

@@ -75,6 +75,7 @@ def status(glance: Glance) -> Row:
         "breakers_tripped": view.breakers_tripped,
         "breakers": len(view.breakers),
         "alerts_open": view.alerts_open,
+        "alert_channels": msgspec.to_builtins(view.channels),
         "clock_offset_ms": view.clock_offset_ms,
         "venue_mode": view.venue_mode.value,
         "halt_note": view.halt_note,

@@ -14,7 +14,7 @@ from dailyarb.tui.widgets.pane import LinePane
 from dailyarb.tui.widgets.table import Record, TablePane
 
 if TYPE_CHECKING:
-    from dailyarb.core.domain.view import Desk, EventRow, View
+    from dailyarb.core.domain.view import ChannelRow, Desk, EventRow, View
     from dailyarb.tui.scene import Scene
 
 _WORD_STYLES = {"STALE!": "stale", "QUOTE": "ok", "TAKE": "ok", "HEDGE": "hedge", "EXIT": "warn",
@@ -178,8 +178,11 @@ class Alerts(LinePane):
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:
         """Returns the open alerts first, wrapped."""
         view = scene.view
-        if view is None or not view.alerts:
+        if view is None:
             return [line("No alert.", width, "old")]
+        channels = [_channel_line(row, scene, width) for row in view.channels]
+        if not view.alerts:
+            return [line("No alert.", width, "old"), *channels]
         rows = [line(f"{view.alerts_open} unacked   a ack   A ack all", width, "head")]
         for alert in sorted(view.alerts, key=lambda row: (row.acked, -row.wall_ns)):
             mark = "-" if alert.acked else "!"
@@ -189,7 +192,17 @@ class Alerts(LinePane):
             style = "old" if alert.acked else style
             texts = wrapped(head + alert.text + times, width, "  ")
             rows += [line(text, width, style) for text in texts]
-        return rows
+        return [*rows[: max(1, height - len(channels))], *channels]
+
+
+def _channel_line(row: ChannelRow, scene: Scene, width: int) -> Line:
+    """Returns how one channel is; alerts that have not left are worth more than how to mend it."""
+    builder = LineBuilder().add(f"{f.clean(row.channel)} ")
+    if row.ok:
+        told = "" if row.told_ms is None else f" {f.age(row.told_ms + scene.since_ms)} ago"
+        return builder.add("ok", "ok").add(told).build(width)
+    text = f" {row.undelivered} undelivered, {f.clean(row.detail)}"
+    return builder.add("DOWN", "critical").add(text).build(width)
 
 
 class HourLine(LinePane):

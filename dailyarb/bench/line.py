@@ -19,10 +19,11 @@ from dailyarb.core.domain.market import MarketSpec, Outcome, Window
 from dailyarb.core.domain.records import Record
 from dailyarb.core.domain.rung import Evidence, Mode
 from dailyarb.core.domain.settings import Settings
-from dailyarb.core.domain.units import MS, SECOND
+from dailyarb.core.domain.units import SECOND
 from dailyarb.core.engine.engine import Engine
 from dailyarb.core.engine.state import Birth
 from dailyarb.runtime.bursts import MarketBursts
+from dailyarb.sim.accounts import Account
 from dailyarb.sim.embedded import EmbeddedVenues, Profile
 from dailyarb.sim.network import POLYMARKET_WIRE, Link
 from dailyarb.sim.types import Delivery, Held, Reply, Request
@@ -92,6 +93,14 @@ class Line:
     def instant(self) -> Instant:
         """Returns the present moment."""
         return Instant(MONO_NS + self.now_ns - BORN_S * SECOND, self.now_ns)
+
+    def listed(self) -> list[MarketSpec]:
+        """Returns the windows found so far."""
+        return list(self._listed.values())
+
+    def truth(self) -> Account:
+        """Returns our account as the venue has it."""
+        return self._venues.account
 
     def run(self, seconds: float) -> None:
         """Lives so much longer in virtual time."""
@@ -354,6 +363,3 @@ class Line:
         for channel in (BOOKS, OURS):
             if channel == OURS or self._subscription.greeted:
                 self._venue.receive(channel, "PING", self.now_ns)
-
-
-__all__ = ["BORN_S", "MS", "Line"]

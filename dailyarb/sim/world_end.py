@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dailyarb.core.domain.market import MarketState, Outcome
 from dailyarb.core.domain.orders import TERMINAL, FillState, OrderState
 from dailyarb.core.domain.rung import Rung
+from dailyarb.core.risk.circuit import CircuitState
 from dailyarb.sim.world_oracle import DUST_E6
 
 if TYPE_CHECKING:
@@ -167,7 +168,12 @@ def _trading(world: World) -> Iterator[str]:
     for name, breaker in state.breakers.by_name.items():
         if name == "naked" and held:
             continue  # one leg has no exit within its limit: held, and told
+        if name == "near.limit" and breaker.now is not None and breaker.beyond(breaker.now):
+            continue  # what is held stays at risk until its window ends
         if breaker.tripped and name not in latched:
             yield f"I12 breaker {name} does not lift ({breaker.now} of {breaker.rule.limit})"
+    for name, circuit in state.circuits.by_name.items():
+        if circuit.state is not CircuitState.CLOSED:
+            yield f"I12 circuit {name} does not close ({circuit.cause})"
     if not latched and state.rungs.operator is not Rung.FULL:
         yield f"I12 the rung stays {state.rungs.operator.name}"

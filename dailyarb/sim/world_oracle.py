@@ -29,7 +29,9 @@ from dailyarb.sim.world_setup import (
 from dailyarb.sim.world_venue import ONE, LeanVenue
 
 COMMANDS_PER_S_MAX = 120
-LATCHED = frozenset({"loss.day", "loss.drawdown", "loss.streak", "fee.gap", "task", "auth"})
+LATCHED = frozenset(
+    {"loss.day", "loss.drawdown", "loss.streak", "fee.gap", "task", "auth", "wallet"}
+)
 DUST_E6 = 5_000_000
 USD = 1_000_000
 ASKS_WITHIN_NS = 1_500 * MS

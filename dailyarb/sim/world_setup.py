@@ -31,6 +31,8 @@ from dailyarb.core.domain.rung import Evidence, Mode
 from dailyarb.core.domain.settings import (
     AssetSettings,
     Breakers,
+    Circuits,
+    Degradation,
     Feeds,
     Pricing,
     Risk,
@@ -72,8 +74,7 @@ LIMITS = Limits()
 def settings(max_reject_percent: float = 100.0) -> Settings:
     """Returns the configuration of a world: tight limits, quick clocks.
 
-    The cap for refusals lifts after two minutes, by far the longest memory of the engine, so only
-    some worlds have it.
+    The cap for refusals is the longest memory of the engine, so only some worlds have it.
     """
     return Settings(
         schema_version=1,
@@ -100,7 +101,10 @@ def settings(max_reject_percent: float = 100.0) -> Settings:
             max_slippage_cents=50.0,
             max_reject_percent=max_reject_percent,
             lift_after_s=1.0,
+            remember_s=20.0,
         ),
+        circuits=Circuits(open_s=3.0),
+        degradation=Degradation(near_limit=1.0),
         assets={
             "btc": AssetSettings(binance_symbol="btcusdt", settlement_symbol="btcusd", slug="btc")
         },
@@ -229,6 +233,7 @@ class Willing:
     """
 
     id = StrategyId.S2
+    values = False
 
     def __init__(self, config: Settings) -> None:
         self._s = config.strategies.S2

@@ -23,9 +23,11 @@ from dailyarb.core.domain.events import (
     VenueMode,
     VenueModeKind,
 )
+from dailyarb.core.domain.ids import Severity
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import FillState, OrderState
 from dailyarb.core.domain.records import FillBooked, OrderMoved
+from dailyarb.core.domain.rung import Rung, RungCause
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
 from tests.rig import UP, Rig, settings
 
@@ -91,21 +93,22 @@ def test_silence_counts_as_unknown_and_is_told_once(taker: tuple[Rig, str]) -> N
     assert "order.unknown.0xm" in alerts(rig)
 
 
-def test_unread_answers_halt_and_any_good_answer_lifts(taker: tuple[Rig, str]) -> None:
-    rig, order_id = taker
-    for _ in range(3):
-        rig.answer(rig.submits[0], LegOutcome.UNKNOWN, "timeout")
-    assert rig.state.tallies.unread_answers == 3
-    rig.advance(0.2)
-    assert rig.state.breakers.by_name["order.path"].tripped
-    rig.feed(OrderReport(order_id, rig.clock.now().mono_ns, True, OrderState.CANCELLED))
-    assert rig.state.tallies.unread_answers == 0
+def test_answers_nobody_can_read_open_the_circuit_of_the_order_path(
+    taker: tuple[Rig, str],
+) -> None:
+    rig, _ = taker
+    path = rig.state.circuits.by_name["orders.pm"]
+    rig.answer(rig.submits[0], LegOutcome.UNKNOWN, "timeout")
     rig.feed(CancelResult(0, (), proven=False))
+    assert path.count == 2
     rig.feed(CancelResult(0, ()))
-    assert rig.state.tallies.unread_answers == 0
-    rig.feed(CancelResult(0, (), proven=False))
-    rig.account(1_000)
-    assert rig.state.tallies.unread_answers == 0
+    assert path.count == 0, "a success forgets old failures"
+    rig.feed(HeartbeatResult(0, ok=False))
+    for _ in range(4):
+        rig.answer(rig.submits[0], LegOutcome.UNSENT, "no route")
+    assert rig.state.rungs.overall() == (Rung.HALTED, RungCause.CIRCUIT, "orders.pm")
+    assert path.cause == "no route"
+    assert rig.state.alerts["circuit.orders.pm"].severity is Severity.CRITICAL
 
 
 def test_a_report_that_ends_an_order_is_told(quotes: Rig) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dailyarb.core.domain.ids import Gate, StrategyId
 from dailyarb.core.domain.intents import Intent, IntentKind, Leg
 from dailyarb.core.domain.market import Grid, Outcome, Side
 from dailyarb.core.domain.orders import TIF
 from dailyarb.core.domain.rung import Rung
+from dailyarb.core.domain.settings import Sizing
 from dailyarb.core.risk.exposure import Standing
 from dailyarb.core.risk.gate import Admitted, Denied, RiskGate, Situation
 from tests.rig import risk, spec
@@ -172,3 +174,47 @@ def test_orders_of_a_minute_are_forgotten_after_it() -> None:
     gate.count_orders(0, 2)
     assert isinstance(gate.admit(intent(), spec(), seen(), 59 * 10**9), Denied)
     assert isinstance(gate.admit(intent(), spec(), seen(), 60 * 10**9), Admitted)
+
+
+def test_a_pair_gets_only_the_room_that_other_pairs_leave() -> None:
+    pair = intent(BUY_UP, BUY_DOWN, pair_id=-1)
+    found = judge(pair, seen(naked_possible_e6=46 * SHARE))
+    assert isinstance(found, Intent)
+    assert [leg.size_e6 for leg in found.legs] == [8 * SHARE] * 2, "4 dollars at 50 cents"
+    assert judge(pair, seen(naked_possible_e6=50 * SHARE)) is Gate.NAKED_EXPOSURE
+    assert isinstance(judge(intent(), seen(naked_possible_e6=50 * SHARE)), Intent)
+
+
+KELLY: dict[str, Any] = {"sizing": Sizing.KELLY, "kelly_fraction": 0.5, "kelly_sigmas": 0.0}
+
+
+def test_kelly_sizes_an_entry_by_its_edge_and_never_above_what_was_wanted() -> None:
+    # c = 0.50 + 0.0175 of fee; q = 0.55: (0.55 - 0.5175) / 0.4825 = 0.06736 of 100 dollars,
+    # halved, at 0.5175 a share: 6.508 shares, floored to the grid of 0.01.
+    wanted = replace(intent(), fair_e4=5_500)
+    found = judge(wanted, seen(free_cash_e6=100 * SHARE), **KELLY)
+    assert isinstance(found, Intent)
+    assert found.legs[0].size_e6 == 6_500_000
+    rich = judge(wanted, **KELLY)
+    assert isinstance(rich, Intent)
+    assert rich.legs[0].size_e6 == 20 * SHARE
+
+
+def test_kelly_buys_nothing_where_the_lower_bound_has_no_edge() -> None:
+    wanted = replace(intent(), fair_e4=5_500)
+    assert judge(wanted, **{**KELLY, "kelly_sigmas": 1.645}) is Gate.KELLY_ZERO
+    assert judge(intent(), **KELLY) is Gate.KELLY_ZERO, "no chance is known"
+    assert judge(replace(wanted, fair_e4=5_100), **KELLY) is Gate.KELLY_ZERO, "below the fee"
+
+
+def test_kelly_sees_the_other_side_and_the_makers_cost() -> None:
+    down = replace(BUY_DOWN, tif=TIF.GTC, post_only=True)
+    found = judge(replace(intent(down), fair_e4=5_000), seen(free_cash_e6=150 * SHARE), **KELLY)
+    # c = 0.48 without a fee; q = 0.50: 0.03846 of 150 dollars, halved, at 0.48: 6.009 shares.
+    assert isinstance(found, Intent)
+    assert found.legs[0].size_e6 == pytest.approx(6.009 * SHARE, abs=10_000)
+
+
+def test_kelly_leaves_pairs_as_they_are() -> None:
+    pair = intent(BUY_UP, BUY_DOWN, pair_id=-1)
+    assert judge(pair, **KELLY) == judge(pair)

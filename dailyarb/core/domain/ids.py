@@ -105,6 +105,7 @@ class Gate(Enum):
     NOTIONAL_PER_TRADE = "notional_per_trade"
     NAKED_EXPOSURE = "naked_exposure"
     SIZE_BELOW_MIN = "size_below_min"
+    KELLY_ZERO = "kelly_zero"
     OFF_GRID = "off_grid"
     SELF_MATCH = "self_match"
     CASH = "cash"
@@ -186,6 +187,10 @@ GATE_FACTS: dict[Gate, tuple[str, GateFact]] = {
     Gate.NOTIONAL_PER_TRADE: ("notional of one trade", GateFact.USD),
     Gate.NAKED_EXPOSURE: ("unmatched leg of a pair", GateFact.USD),
     Gate.SIZE_BELOW_MIN: ("size is below what the venue accepts", GateFact.SHARES),
+    Gate.KELLY_ZERO: (
+        "the lower bound of its chance is not above price and fee (risk.sizing)",
+        GateFact.CENTS,
+    ),
     Gate.OFF_GRID: ("price or size is off the market's grid", GateFact.CENTS),
     Gate.SELF_MATCH: ("would trade against our own resting order", GateFact.CENTS),
     Gate.CASH: ("not enough free cash", GateFact.USD),

@@ -73,6 +73,7 @@ class RungCause(Enum):
     OPERATOR = "operator"
     BOOTING = "booting"  # until reconciliation completes
     BREAKER = "breaker"
+    CIRCUIT = "circuit"
     DEGRADED = "degraded"
     STRATEGY = "strategy"
     MARKET = "market"

@@ -29,10 +29,12 @@ from dailyarb.core.domain.orders import FillState, OrderState
 from dailyarb.core.domain.records import Adjusted, FillBooked, FillProven, OrderMoved
 from dailyarb.core.domain.units import FEE_STEP_E6, MS, SECOND, notional_down, notional_up
 from dailyarb.core.domain.view import FillRow
+from dailyarb.core.engine.caps import heard_path
 from dailyarb.core.engine.state import State
 from dailyarb.core.engine.trading import RECANCEL_NS, mark_e4, on_signed
 from dailyarb.core.execution.orders import Order
 from dailyarb.core.execution.pairs import Moved
+from dailyarb.core.risk.circuit import Told
 
 CASH_SLACK_E6 = 10_000  # one cent
 SHARE_SLACK_E6 = 10_000  # a hundredth of a share
@@ -57,7 +59,8 @@ def on_submit(state: State, event: SubmitResult, now: Instant, out: list[Command
         if order is not None:
             _count_result(state, order, found, now, out)
             state.pairs.heard(order.pair_id, now.mono_ns)
-    tallies.unread_answers = 0 if readable else tallies.unread_answers + 1
+    causes = "; ".join(dict.fromkeys(found.reason for found in event.results if found.reason))
+    heard_path(state, Told(readable, event.asked_ns, causes), now, out)
     if event.sent_ns and event.answered_ns:
         tallies.answers_ms.append((now.mono_ns, (event.answered_ns - event.sent_ns) / MS))
 
@@ -120,7 +123,6 @@ def on_report(state: State, event: OrderReport, now: Instant, out: list[Command]
     """The venue's word on one order."""
     order = state.orders.by_id.get(event.order_id)
     was = order.state if order else None
-    state.tallies.unread_answers = 0
     state.proofs.report(event, out, now.mono_ns)
     if order is None or order.state is was:
         return
@@ -149,10 +151,8 @@ def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Comm
             # "already canceled or matched": ask which, at once (nautilus_trader#3797).
             order.reason = reason
             order.asked_ns, order.asks = 0, 0
-    if event.proven:
-        state.tallies.unread_answers = 0
-    else:
-        state.tallies.unread_answers += 1
+    heard_path(state, Told(event.proven, event.asked_ns, "cancel unanswered"), now, out)
+    if not event.proven:
         for order in state.orders.live():
             if order.cancel_ns:
                 # Still wanted gone: housekeeping asks again soon, not at once (F62).
@@ -259,6 +259,7 @@ def _prove(state: State, event: Fill, now: Instant, out: list[Command]) -> None:
 
 
 def _foreign(state: State, fill: FillBooked, now: Instant, out: list[Command]) -> None:
+    state.tallies.foreign += 1
     state.alert(
         Severity.CRITICAL,
         f"fill.foreign.{fill.order_id[:12]}",
@@ -330,6 +331,8 @@ def _rechain(state: State, trade_id: str, order_id: str, chain: str) -> None:
 
 def on_heartbeat(state: State, event: HeartbeatResult, now: Instant, out: list[Command]) -> None:
     """The dead-man switch was refreshed, or its answer was lost: retry soon."""
+    state.beat_ns = 0
+    heard_path(state, Told(event.ok, event.asked_ns, "heartbeat unanswered"), now, out)
     if not event.ok:
         state.next_beat_ns = min(state.next_beat_ns, now.mono_ns + SECOND)
         state.alert(
@@ -386,7 +389,6 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
         account.asked_ns = now.mono_ns - QUERY_TIMEOUT_NS
         return
     account.reported_ns = now.mono_ns
-    state.tallies.unread_answers = 0
     for fill in event.fills:
         on_fill(state, fill, now, out)
     if not account.opened and not _settling(state) and _lists_all(state, event):
@@ -420,6 +422,7 @@ def _orders_agree(state: State, event: AccountReport, now: Instant, out: list[Co
     if strangers:
         if "orders.foreign" not in state.alerts:
             out.append(Journal(OrderMoved(strangers[0].order_id, OrderState.OPEN, "foreign")))
+            state.tallies.foreign += 1
         state.alert(
             Severity.CRITICAL,
             "orders.foreign",

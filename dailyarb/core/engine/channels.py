@@ -8,8 +8,10 @@ from dailyarb.core.domain.events import AlertState
 from dailyarb.core.domain.ids import Severity
 from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.core.domain.view import ChannelRow
+from dailyarb.core.engine.caps import heard
 from dailyarb.core.engine.housekeeping import trip
 from dailyarb.core.engine.state import State
+from dailyarb.core.risk.circuit import Told
 
 CHANNELS_MAX = 32
 SILENT_NS = 30 * SECOND  # the keeper reports every few seconds
@@ -22,6 +24,8 @@ def on_alert_state(state: State, event: AlertState, now: Instant, out: list[Comm
     if old is None and len(channels) >= CHANNELS_MAX:
         return
     channels[event.channel] = (event, now.mono_ns)
+    circuit = state.circuits.channel(event.channel)
+    heard(state, circuit, Told(event.ok, now.mono_ns, event.detail), now, out)
     was_ok = old is None or old[0].ok
     if was_ok and not event.ok:
         text = f"channel {event.channel} down: {event.detail}"

@@ -24,6 +24,7 @@ from dailyarb.core.engine.state import State
 from dailyarb.core.execution.orders import Order
 from dailyarb.core.execution.pairs import Moved, Pair, PairLeg
 from dailyarb.core.ledger.kept import KeptLedger, keep_ledger, restore_ledger
+from dailyarb.core.risk.sizing import Calibration
 
 VERSION = 1  # of what `Snapshot` holds; another one is passed over and older rows are read
 BYTES_MAX = 2 << 20
@@ -87,6 +88,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     orders: tuple[KeptOrder, ...]
     pairs: tuple[KeptPair, ...]
     ledger: KeptLedger
+    calibration: Calibration
     memories: Memories
 
 
@@ -135,6 +137,7 @@ def snapshot(state: State, forget_ns: int) -> Snapshot:
         tuple(_keep_order(order) for order in state.orders.by_id.values()),
         tuple(_keep_pair(pair) for pair in (*pairs.done.values(), *pairs.open.values())),
         keep_ledger(state.ledger),
+        state.gate.calibration,
         Memories(
             forget_ns,
             account.since_s if account.opened else 0,
@@ -158,6 +161,7 @@ def restore(state: State, kept: Snapshot, now: Instant) -> None:
         order.accepted = order.accepted or one.filled_e6 + one.voided_e6 > 0
     for pair in kept.pairs:
         _restore_pair(state, pair, now)
+    state.gate.calibration = kept.calibration
     remember(state, kept)
 
 

@@ -8,43 +8,43 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from dailyarb.core.domain.clock import Instant
-from dailyarb.core.domain.commands import Command, Exit, Heartbeat, Journal
+from dailyarb.core.domain.commands import Command, Exit, Heartbeat
 from dailyarb.core.domain.events import (
     DiskState,
-    FeedStatus,
     LoopLag,
     TaskDied,
-    VenueModeKind,
     Woke,
 )
-from dailyarb.core.domain.ids import FeedId, Severity
-from dailyarb.core.domain.intents import IntentKind
+from dailyarb.core.domain.ids import Severity
 from dailyarb.core.domain.market import MarketState, Outcome, Side
-from dailyarb.core.domain.records import BreakerMoved, FillMarked, RunEnded
+from dailyarb.core.domain.records import FillMarked, RunEnded
 from dailyarb.core.domain.rung import Mode, Rung
 from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.core.domain.view import FillRow
 from dailyarb.core.engine.account import QUERY_TIMEOUT_NS, ask_account, tell_unknown
+from dailyarb.core.engine.caps import announce, apply_cap, heard, pass_time
 from dailyarb.core.engine.market_data import roll
+from dailyarb.core.engine.numbers import (
+    degraded_numbers,
+    equity_now_e6,
+    feed_number,
+    trading_numbers,
+)
 from dailyarb.core.engine.pairing import step_pairs
 from dailyarb.core.engine.state import State
 from dailyarb.core.engine.trading import (
     RECANCEL_NS,
     cancel,
     cancel_all,
-    day_net,
     evaluate,
     mark_e4,
-    unrealised_e6,
 )
-from dailyarb.core.risk.breaker import Change
+from dailyarb.core.risk.circuit import DISK, ORDERS, Told
 from dailyarb.core.risk.limits import FEED_BREAKERS
 
 TICK_NS = 100 * MS
 BEAT_NS = 5 * SECOND
 RECONCILE_NS = 10 * SECOND
-REJECTS_MIN = 10  # outcomes before a share of rejects means anything
-REMEMBER_NS = 120 * SECOND  # refusals and slippages older than this cap nothing
 EXIT_CLEAN, EXIT_BREAKER, EXIT_UNVERIFIED = 0, 5, 6
 
 
@@ -117,98 +117,24 @@ def _reconcile(state: State, now: Instant, out: list[Command]) -> None:
 
 
 def observe(state: State, now: Instant, out: list[Command]) -> None:
-    """Feeds every breaker its number and applies what they allow."""
-    wall = now.wall_ns
-    for name, (number, cause) in _numbers(state, now).items():
-        change = state.breakers.observe(name, number, now.mono_ns, wall, cause)
-        if change is not None:
-            announce(state, change, now, out)
+    """Feeds circuits and breakers what is known by now and applies what they allow."""
+    _feeds_heard(state, now, out)
+    pass_time(state, now, out)
+    for numbers in (trading_numbers, degraded_numbers):  # the second looks at the first's
+        for name, (number, cause) in numbers(state, now).items():
+            change = state.breakers.observe(name, number, now.mono_ns, now.wall_ns, cause)
+            if change is not None:
+                announce(state, change, now, out)
     apply_cap(state, now, out)
 
 
-def apply_cap(state: State, now: Instant, out: list[Command]) -> None:
-    """Takes over the rung that breakers allow; a fall withdraws what it forbids."""
-    cap, name = state.breakers.cap()
-    fell = cap < state.rungs.breaker
-    state.rungs.breaker, state.rungs.breaker_name = cap, name
-    if fell and cap is Rung.HALTED:
-        cancel_all(state, now, out)
-    elif fell:
-        entries = [
-            o
-            for o in state.orders.live()
-            if o.intent is IntentKind.ENTRY and not o.takes and not o.cancel_ns
-        ]
-        cancel(entries, f"breaker {name}", now, out)
-
-
-def _numbers(state: State, now: Instant) -> dict[str, tuple[float, str]]:
-    t, seen = state.tallies, state.seen
-    net = day_net(state, now).net_e6 + unrealised_e6(state)
-    equity = _equity_now(state)
-    state.peak_e6 = equity if state.peak_e6 is None else max(state.peak_e6, equity)
-    rejects = 0.0
-    t.forget(now.mono_ns - REMEMBER_NS)
-    if len(t.outcomes) >= REJECTS_MIN:
-        rejects = 100.0 * sum(refused for _, refused in t.outcomes) / len(t.outcomes)
-    slip = sum(e4 for _, e4 in t.slips_e4) / len(t.slips_e4) / 100 if t.slips_e4 else 0.0
-    normal = seen.venue_mode is VenueModeKind.NORMAL or now.mono_ns > seen.venue_mode_ns > 0
-    numbers: dict[str, tuple[float, str]] = {
-        "loss.day": (net / 1e6, ""),
-        "loss.drawdown": ((state.peak_e6 - equity) / 1e6, ""),
-        "loss.streak": (float(state.ledger.pnl.streak), ""),
-        "naked": (state.pairs.naked_e6() / 1e6, ""),
-        "order.unknown": (float(len(state.orders.unknown())), ""),
-        "order.reject": (rejects, _top_reason(state)),
-        "order.latency": (t.answer_p99_ms(), ""),
-        "order.path": (float(t.unread_answers), ""),
-        "slippage": (slip, ""),
-        "fee.gap": (float(t.fee_gap_e5), ""),
-        "venue.mode": (0.0 if normal else 1.0, seen.venue_mode.value),
-        "auth": (float(seen.venue_mode is VenueModeKind.AUTH_FAILED), ""),
-        "clock": (abs(seen.clock_offset_ms or 0.0), ""),
-        "loop.lag": (seen.process.p99_ms, ""),
-    }
-    for feed, name in FEED_BREAKERS.items():
-        report = seen.feeds.get(feed)
-        if report is not None:
-            numbers[name] = (_feed_number(state, feed), report.detail)
-    return numbers
-
-
-def _feed_number(state: State, feed: FeedId) -> float:
-    report = state.seen.feeds[feed]
-    limit = state.breakers.by_name[FEED_BREAKERS[feed]].rule.limit
-    if report.status is FeedStatus.DOWN:
-        return max(float(report.age_ms), limit + 1.0)
-    if report.status is FeedStatus.CONNECTING or feed is FeedId.USER:
-        return 0.0
-    return float(report.age_ms)
-
-
-def _top_reason(state: State) -> str:
-    common = state.tallies.reasons.most_common(1)
-    return common[0][0] if common else ""
-
-
-def announce(state: State, change: Change, now: Instant, out: list[Command]) -> None:
-    """Journals and tells a breaker's trip or reset."""
-    out.append(
-        Journal(
-            BreakerMoved(
-                change.name, change.tripped, change.now, change.limit, change.effect, "engine",
-                change.reason,
-            )
-        )
-    )  # fmt: skip
-    if change.tripped:
-        state.tallies.breakers += 1
-        text = f"{change.name} TRIP {change.now:g} (limit {change.limit:g}) {change.reason}".strip()
-        state.tell("BRK", text, now, Severity.WARNING)
-        severity = Severity.CRITICAL if change.effect is Rung.HALTED else Severity.WARNING
-        state.alert(severity, f"breaker.{change.name}", text, now, out)
-    else:
-        state.tell("BRK", f"{change.name} reset ({change.reason})", now)
+def _feeds_heard(state: State, now: Instant, out: list[Command]) -> None:
+    """Takes each new report of a feed as one answer of what it guards."""
+    for feed, report in state.seen.feeds.items():
+        if state.trouble[feed].take(report, now.mono_ns):
+            name = FEED_BREAKERS[feed]
+            ok = not state.breakers.by_name[name].beyond(feed_number(state, feed))
+            heard(state, name, Told(ok, now.mono_ns, report.detail), now, out)
 
 
 def trip(
@@ -247,8 +173,11 @@ def on_task_died(state: State, event: TaskDied, now: Instant, out: list[Command]
 
 
 def on_disk(state: State, event: DiskState, now: Instant, out: list[Command]) -> None:
-    """The journal's disk: an old sync caps the rung."""
-    trip(state, "journal", float(event.sync_age_ms), event.error, now, out)
+    """The journal's disk: an old sync caps the rung, a very old one halts (F71)."""
+    for name in ("journal", "journal.stuck"):
+        trip(state, name, float(event.sync_age_ms), event.error, now, out)
+    well = event.sync_age_ms <= state.settings.journal.max_sync_age_ms and not event.error
+    heard(state, DISK, Told(well, now.mono_ns, event.error or "late syncs"), now, out)
 
 
 def on_lag(state: State, event: LoopLag, now: Instant, out: list[Command]) -> None:
@@ -258,10 +187,21 @@ def on_lag(state: State, event: LoopLag, now: Instant, out: list[Command]) -> No
 
 
 def _beat(state: State, now: Instant, out: list[Command]) -> None:
+    """Sends a heartbeat: the dead-man switch of live orders, and the probe of the order path.
+
+    One is out at a time: the shell drops a second, so its answer would never come.
+    """
+    path = state.circuits.by_name[ORDERS]
+    if state.beat_ns and now.mono_ns - state.beat_ns < QUERY_TIMEOUT_NS:
+        return
     sends = state.birth.mode in (Mode.SIM, Mode.LIVE)
-    if sends and state.orders.live() and now.mono_ns >= state.next_beat_ns:
-        state.next_beat_ns = now.mono_ns + BEAT_NS
-        out.append(Heartbeat(now.mono_ns))
+    due = sends and state.orders.live() and now.mono_ns >= state.next_beat_ns
+    if not due and not path.wants_probe():
+        return
+    state.next_beat_ns, state.beat_ns = now.mono_ns + BEAT_NS, now.mono_ns
+    if path.wants_probe():
+        path.probe_ns = now.mono_ns
+    out.append(Heartbeat(now.mono_ns))
 
 
 def _markouts(state: State, now: Instant, out: list[Command]) -> None:
@@ -302,24 +242,21 @@ def _marked(row: FillRow, age_ns: int, edge_e4: int) -> FillRow:
     return replace(row, **changes) if changes else row
 
 
-def _equity_now(state: State) -> int:
-    pnl = state.ledger.pnl.total
-    return -state.ledger.accounts.opening + pnl.net_e6 + unrealised_e6(state)
-
-
 def _equity(state: State, now: Instant) -> None:
     minute = now.wall_ns // (60 * SECOND)
     if state.account.opened and minute != state.equity_minute:
         state.equity_minute = minute
-        state.equity.append(_equity_now(state))
+        state.equity.append(equity_now_e6(state))
 
 
 def _unproven(state: State, now: Instant, out: list[Command]) -> None:
-    """Alerts about fills that stay matched and unproven for too long (F44)."""
+    """Quarantines markets with fills that stay matched and unproven, and tells of them (F44)."""
     limit_s = state.settings.risk.provisional_alert_s
+    state.unproven.clear()
     for market_id in state.ledger.open_markets():
         for fill in state.ledger.provisional(market_id):
             if now.wall_ns - fill.match_ns >= limit_s * SECOND:
+                state.unproven.add(market_id)
                 state.alert(
                     Severity.WARNING,
                     f"fill.unproven.{fill.trade_id}",

@@ -35,6 +35,8 @@ WITNESS_EVERY_NS = 5 * SECOND
 RESYNC_NS, RESYNC_MAX_NS = SECOND, 30 * SECOND  # between two snapshots asked for; doubled
 TICK_TRUSTED_NS = 60 * SECOND  # how long an event's tick stands against metadata
 FORGET_AFTER_NS = 120 * SECOND
+# Reasons for which a book of ours was unlike the venue's; others only ended its connection.
+DIVERGED = ("frames disagree with the book", "silent feed")
 
 
 def move_market(desk: Desk, new: MarketState) -> None:
@@ -64,7 +66,7 @@ def on_top(state: State, event: TopChanged, now: Instant, out: list[Command]) ->
     desk.top = top
     if changed and desk.state is MarketState.TRADABLE:
         state.trigger_ns = event.recv_ns
-        evaluate(state, desk, now, out)
+        evaluate(state, desk, now, out, TOUCH)
 
 
 def on_desynced(state: State, event: BookDesynced, now: Instant, out: list[Command]) -> None:
@@ -73,6 +75,8 @@ def on_desynced(state: State, event: BookDesynced, now: Instant, out: list[Comma
     if desk is None:
         return
     desk.book.desync(event.reason)
+    if event.reason in DIVERGED:
+        state.tallies.book_gaps.append(now.mono_ns)
     state.tell("BRK", f"{desk.spec.label} book GAP: {event.reason}", now, Severity.WARNING)
     _resync(desk, event.reason, now, out)
     quotes = [o for o in state.orders.live(event.market_id) if o.post_only and not o.cancel_ns]
@@ -327,12 +331,15 @@ def roll(state: State, now: Instant, out: list[Command]) -> None:
 
 
 def _advance(state: State, desk: Desk, left_ns: int, stop_ns: int, now: Instant) -> None:
-    unknown = any(o.market_id == desk.spec.market_id for o in state.orders.unknown())
+    market_id = desk.spec.market_id
+    doubt = market_id in state.unproven or any(
+        o.market_id == market_id for o in state.orders.unknown()
+    )
     if left_ns <= stop_ns:
         move_market(desk, MarketState.CLOSING)
-    elif unknown and desk.state is not MarketState.QUARANTINED:
+    elif doubt and desk.state is not MarketState.QUARANTINED:
         move_market(desk, MarketState.QUARANTINED)
-    elif not unknown and desk.spec.accepting and now.wall_ns >= desk.spec.start_ns:
+    elif not doubt and desk.spec.accepting and now.wall_ns >= desk.spec.start_ns:
         move_market(desk, MarketState.TRADABLE)
 
 

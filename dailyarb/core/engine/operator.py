@@ -18,6 +18,7 @@ from dailyarb.core.domain.records import BreakerMoved, ModeSet, OperatorDid, Run
 from dailyarb.core.domain.rung import MODE_EVIDENCE, STAND_INS, Mode, Rung
 from dailyarb.core.domain.units import SECOND
 from dailyarb.core.engine.account import ask_account
+from dailyarb.core.engine.caps import apply_cap
 from dailyarb.core.engine.reload import take_settings
 from dailyarb.core.engine.state import Desk, Halting, State
 from dailyarb.core.engine.trading import cancel, cancel_all, open_intent
@@ -230,7 +231,7 @@ def _reset(state: State, event: OperatorCommand, now: Instant, out: list[Command
             )
         )
     )
-    state.rungs.breaker, state.rungs.breaker_name = state.breakers.cap()
+    apply_cap(state, now, out)
     state.tell("BRK", f"{event.target} reset by {event.who}: {event.reason}", now)
     return True, f"{event.target} reset"
 
@@ -243,6 +244,8 @@ def _forgive(state: State, name: str) -> None:
         state.peak_e6 = None
     elif name == "fee.gap":
         state.tallies.fee_gap_e5 = 0
+    elif name == "wallet":
+        state.tallies.foreign = 0
     elif name == "auth":
         state.seen.venue_mode = VenueModeKind.NORMAL
 

@@ -124,6 +124,7 @@ def _breaker(state: State, record: BreakerMoved, wall_ns: int) -> None:
 
 def _fold(state: State, record: Record, wall_ns: int, now: Instant) -> None:
     state.ledger.apply(record, wall_ns)
+    state.gate.calibration.apply(record)
     if isinstance(record, IntentTaken):
         state.next_id = max(state.next_id, record.intent_id, record.pair_id)
         if record.pair_id > 0 and record.intent is IntentKind.ENTRY:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dailyarb._fast.stats import RollingMove
 from dailyarb.core.book.book import Book, Books, Top
@@ -35,10 +36,13 @@ from dailyarb.core.execution.orders import Orders
 from dailyarb.core.execution.pairs import Pairs
 from dailyarb.core.execution.proofs import Proofs
 from dailyarb.core.ledger.ledger import Ledger
+from dailyarb.core.pricing.fair import Fair
 from dailyarb.core.pricing.lead import LagMeter
 from dailyarb.core.pricing.volatility import Volatility
+from dailyarb.core.risk.circuit import Circuits
 from dailyarb.core.risk.gate import RiskGate
-from dailyarb.core.risk.limits import build_breakers
+from dailyarb.core.risk.health import FeedTrouble
+from dailyarb.core.risk.limits import build_breakers, circuit_limits
 from dailyarb.core.risk.rungs import Rungs
 from dailyarb.core.strategies.base import Scene, Strategy
 from dailyarb.core.strategies.cross_asset import CrossAsset
@@ -62,6 +66,15 @@ class Verdicts:
     blocked: Blocked | None = None
     since_wall_ns: int = 0
     acted_ns: int = 0
+
+
+class Valued(NamedTuple):
+    """Is what a market was worth by the reference at one instant."""
+
+    sigma: float | None = None
+    fair: Fair | None = None
+    fair_then_e4: int | None = None  # before the move that was under way, if one was
+    dist_bp: float | None = None  # of the reference to the strike
 
 
 class Desk:
@@ -150,12 +163,15 @@ class Tallies:
     slips_e4: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=20))
     # (mono_ns, ms) from the last byte of a submit to its answer.
     answers_ms: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=100))
-    unread_answers: int = 0
+    # (mono_ns, without a readable answer?) of requests to the order path.
+    requests: deque[tuple[int, bool]] = field(default_factory=lambda: deque(maxlen=50))
+    book_gaps: deque[int] = field(default_factory=lambda: deque(maxlen=10_000))  # mono_ns
+    foreign: int = 0  # orders and fills of our wallet that are not ours, since the last reset
     fee_gap_e5: int = 0  # worst difference of a charged fee since the last reset
 
     def forget(self, before_ns: int) -> None:
-        """Drops outcomes, slippages and answers from before this moment."""
-        for rows in (self.outcomes, self.slips_e4, self.answers_ms):
+        """Drops outcomes, slippages, answers and requests from before this moment."""
+        for rows in (self.outcomes, self.slips_e4, self.answers_ms, self.requests):
             while rows and rows[0][0] < before_ns:
                 rows.popleft()
 
@@ -234,6 +250,8 @@ class State:
         self.pairs = Pairs(usd_e6(settings.risk.max_unwind_loss_usd))
         self.gate = RiskGate(settings.risk)
         self.breakers = build_breakers(settings)
+        self.circuits = Circuits(circuit_limits(settings))
+        self.trouble = {feed: FeedTrouble() for feed in FeedId}
         self.rungs = Rungs(settings.first_rung())
         self.desks: dict[str, Desk] = {}
         self.specs: dict[str, MarketSpec] = {}  # of markets that need them, desk or none
@@ -258,6 +276,8 @@ class State:
         self.next_id = 0
         self.next_tick_ns = 0
         self.next_beat_ns = 0
+        self.beat_ns = 0  # when the heartbeat left that is not answered, 0 without one
+        self.unproven: set[str] = set()  # markets with a fill unproven for too long (F44)
         self.trigger_ns = 0  # receipt of the frame being handled
         self.stop_why = ""
         self.stop_deadline_ns = 0
@@ -283,6 +303,7 @@ class State:
     def record(self, record: Record, now: Instant, out: list[Command]) -> None:
         """Applies a record to the ledger and asks for it to be journalled."""
         self.ledger.apply(record, now.wall_ns)
+        self.gate.calibration.apply(record)
         out.append(Journal(record))
 
     def tell(self, kind: str, text: str, now: Instant, severity: Severity = Severity.INFO) -> None:

@@ -17,14 +17,22 @@ from dailyarb.core.domain.market import MarketState, Outcome, Side
 from dailyarb.core.domain.orders import OrderState
 from dailyarb.core.domain.records import IntentTaken
 from dailyarb.core.domain.rung import Rung
-from dailyarb.core.domain.units import MS, PRICE_ONE_E4, SECOND, notional_up
+from dailyarb.core.domain.units import MS, PRICE_ONE_E4, SECOND, SIZE_ONE_E6, notional_up
 from dailyarb.core.domain.view import DecisionRow
 from dailyarb.core.engine.context import fill
-from dailyarb.core.engine.scenes import build_scene, own_part
+from dailyarb.core.engine.scenes import build_scene, own_part, value
 from dailyarb.core.engine.state import Desk, GateCount, State, Verdicts
 from dailyarb.core.execution.orders import Order
 from dailyarb.core.ledger.pnl import Tally
-from dailyarb.core.risk.exposure import Item, Outlook, Standing, fill_item, order_item, outlook
+from dailyarb.core.risk.exposure import (
+    Item,
+    Outlook,
+    Standing,
+    fill_item,
+    order_item,
+    outlook,
+    unmatched_e6,
+)
 from dailyarb.core.risk.gate import Denied, Situation, strategy_needs
 from dailyarb.core.strategies.base import Strategy, fee_per_share_e4
 
@@ -182,6 +190,7 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
         unknown_orders=len(state.orders.unknown()),
         free_cash_e6=free_cash_e6(state),
         naked_e6=state.pairs.naked_e6() + state.pairs.dust_e6(active),
+        naked_possible_e6=naked_possible_e6(state),
         overdue_ms=state.pairs.overdue_ms(now.mono_ns),
         held=held,
         resting=resting,
@@ -189,6 +198,23 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
         recovering=state.rungs.booting,
         stopping=state.rungs.stopping,
     )
+
+
+def naked_possible_e6(state: State) -> int:
+    """Returns what all open pairs may yet leave unmatched, at the price of their dearest leg (I7).
+
+    Any of them may fill on one side only, all at once; so their sum is what a new pair adds to.
+    """
+    total = 0
+    for pair in state.pairs.open.values():
+        market_id = pair.market_id
+        waiting = [*state.orders.live(market_id), *state.orders.drafts(market_id)]
+        buys = [o for o in waiting if o.pair_id == pair.pair_id and o.side is Side.BUY]
+        left = {side: sum(o.left_e6 for o in buys if o.outcome is side) for side in Outcome}
+        shares = unmatched_e6(pair.excess_e6, left[Outcome.UP], left[Outcome.DOWN])
+        paid = [-(-pair.leg(o).cost_e6(SIZE_ONE_E6) // 100) for o in Outcome]
+        total += notional_up(max([*paid, *(o.price_e4 for o in buys)]), shares)
+    return total
 
 
 def _operator(intent: Intent) -> bool:

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from dailyarb.core.domain.rung import Rung
+from dailyarb.core.domain.rung import Rung, RungCause
 
 
 class BreakerRule(msgspec.Struct, frozen=True, gc=False):
-    """Defines one breaker; the runbook is generated from these."""
+    """Defines one breaker; the runbook is generated from these.
+
+    A tripped one is good again once its number is `margin` better than the limit.
+    """
 
     name: str
     unit: str
@@ -25,6 +28,8 @@ class BreakerRule(msgspec.Struct, frozen=True, gc=False):
     below: bool  # trips below the limit instead of above
     what: str
     remedy: str
+    margin: float = 0.0
+    cause: RungCause = RungCause.BREAKER
 
 
 @dataclass(slots=True)
@@ -43,13 +48,23 @@ class Breaker:
         """Says whether the number is past the limit; a number that is none is."""
         if math.isnan(number):
             return True
-        return number <= self.rule.limit if self.rule.below else number > self.rule.limit
+        margin = self.rule.margin if self.tripped else 0.0
+        if self.rule.below:
+            return number <= self.rule.limit + margin
+        return number > self.rule.limit - margin
 
     def near(self) -> bool:
         """Says whether the number has used four fifths of its limit."""
-        if self.now is None or not self.rule.limit:
-            return False
-        return self.now / self.rule.limit >= 0.8
+        return self.share() >= 0.8
+
+    def share(self) -> float:
+        """Returns how much of the limit is used: 1 is at the limit, 0 without a number."""
+        rule = self.rule
+        if self.now is None or not rule.limit:
+            return 0.0
+        if rule.below and rule.limit > 0:  # a score: the limit is its floor
+            return rule.limit / self.now if self.now > 0 else math.inf
+        return self.now / rule.limit
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -99,9 +114,15 @@ class Breakers:
             breaker.since_wall_ns, breaker.cause = wall_ns, cause
 
     def reset(self, name: str, reason: str) -> Change | None:
-        """Resets a breaker by the operator's word; None when it is not tripped."""
+        """Resets a breaker by the operator's word; None when there is nothing to reset.
+
+        A latched one that is near its limit may be reset too: its number starts anew, and what
+        its nearness capped is free again.
+        """
         breaker = self.by_name.get(name)
-        return self._reset(breaker, reason) if breaker and breaker.tripped else None
+        if breaker is None or not (breaker.tripped or (breaker.rule.manual and breaker.near())):
+            return None
+        return self._reset(breaker, reason)
 
     def still_beyond(self, name: str) -> bool:
         """Says whether a breaker's last number is past its limit."""
@@ -115,6 +136,10 @@ class Breakers:
             if breaker.tripped and breaker.rule.effect < lowest:
                 lowest, name = breaker.rule.effect, breaker.rule.name
         return lowest, name
+
+    def cause(self, name: str) -> RungCause:
+        """Returns what kind of cap a breaker sets: its own, or degradation."""
+        return self.by_name[name].rule.cause if name in self.by_name else RungCause.BREAKER
 
     def tripped(self) -> int:
         """Returns how many are tripped."""

@@ -93,3 +93,14 @@ def outlook(standing: Standing, items: list[Item]) -> Outlook:
         else:
             down_high += down
     return Outlook(min(up_low, down_low), max(up_high, down_high))
+
+
+def unmatched_e6(excess_e6: int, up_left_e6: int, down_left_e6: int) -> int:
+    """Returns the most shares a pair can be left with on one side.
+
+    Args:
+        excess_e6: UP shares less DOWN shares it holds.
+        up_left_e6: UP shares its orders may still buy.
+        down_left_e6: DOWN shares its orders may still buy.
+    """
+    return max(excess_e6 + up_left_e6, down_left_e6 - excess_e6)

@@ -17,9 +17,10 @@ from dailyarb.core.domain.intents import Blocked, Intent, IntentKind, Leg
 from dailyarb.core.domain.market import MarketSpec, Outcome, Side, taker_fee_e6
 from dailyarb.core.domain.orders import TIF
 from dailyarb.core.domain.rung import Rung
-from dailyarb.core.domain.settings import Risk, usd_e6
+from dailyarb.core.domain.settings import Risk, Sizing, usd_e6
 from dailyarb.core.domain.units import SECOND, notional_up
 from dailyarb.core.risk.exposure import Item, Standing, order_item, outlook
+from dailyarb.core.risk.sizing import Calibration, kelly_size_e6, stake
 
 MINUTE_NS = 60 * SECOND
 
@@ -57,6 +58,7 @@ class Situation:
     held: dict[Outcome, int]
     resting: list[Leg]
     matched: Standing  # with provisional fills counted as done
+    naked_possible_e6: int = 0  # what all open pairs can leave unmatched, at what it costs
     overdue_ms: int = 0  # how long a one-sided pair has been past its deadline
     recovering: bool = False
     stopping: bool = False
@@ -67,6 +69,7 @@ class RiskGate:
     """Admits or denies intents against `[risk]`; remembers the orders of the last minute."""
 
     settings: Risk
+    calibration: Calibration = field(default_factory=Calibration)
     _sent_ns: deque[int] = field(default_factory=deque)
 
     def orders_last_minute(self, now_ns: int) -> int:
@@ -137,15 +140,27 @@ class RiskGate:
         if intent.kind is not IntentKind.ENTRY:
             return self._fit(intent, spec, min(leg.size_e6 for leg in intent.legs))
         scale = limits.reduced_scale if seen.rung is Rung.REDUCED else 1.0
-        size = min(round(leg.size_e6 * scale) for leg in intent.legs)
+        size = min(leg.size_e6 for leg in intent.legs)
+        if limits.sizing is Sizing.KELLY and len(intent.legs) == 1 and not intent.pair_id:
+            bet = stake(intent, spec.fees.rate_e6, self.calibration, limits)
+            size = min(size, kelly_size_e6(bet, seen.free_cash_e6, limits.kelly_fraction))
+            if size <= 0:
+                return Blocked(Gate.KELLY_ZERO, bet.q * 100, bet.cost * 100)
+        size = round(size * scale)
         cap = usd_e6(limits.max_notional_per_trade_usd)
         notional = sum(notional_up(leg.price_e4, size) for leg in intent.legs)
         if notional > cap:
             size = size * cap // notional
         if len(intent.legs) > 1 or intent.pair_id:
             dearest = max(leg.price_e4 for leg in intent.legs)
-            naked_cap = usd_e6(limits.max_partial_exposure_usd)
-            size = min(size, naked_cap * 10_000 // dearest)
+            room = usd_e6(limits.max_partial_exposure_usd) - seen.naked_possible_e6
+            if room <= 0:
+                return Blocked(
+                    Gate.NAKED_EXPOSURE,
+                    seen.naked_possible_e6 / 1e6,
+                    limits.max_partial_exposure_usd,
+                )
+            size = min(size, room * 10_000 // dearest)
         return self._fit(intent, spec, size)
 
     def _fit(self, intent: Intent, spec: MarketSpec, size_e6: int) -> Intent | Blocked:

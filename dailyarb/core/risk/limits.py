@@ -7,7 +7,9 @@ from msgspec.structs import replace
 from dailyarb.core.domain.ids import FeedId
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.settings import Settings
+from dailyarb.core.risk import degradation
 from dailyarb.core.risk.breaker import BreakerRule, Breakers
+from dailyarb.core.risk.circuit import CircuitLimits
 
 FEED_BREAKERS: dict[FeedId, str] = {
     FeedId.POLYMARKET: "feed.pm",
@@ -44,31 +46,41 @@ _ROWS: tuple[tuple[str, str, Rung, bool, bool, str, str], ...] = (
      "orders whose outcome is not proven", "lifts when the venue has answered for each"),
     ("order.reject", "%", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
      "share of refused orders of the last 50", "lifts when orders are accepted again"),
-    ("order.latency", "ms", Rung.REDUCED, _AUTO, _ABOVE,
+    ("order.latency", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
      "p99 of the answer time of orders", _SELF),
-    ("order.path", "n", Rung.HALTED, _AUTO, _ABOVE,
-     "order requests in a row without a readable answer", "lifts after a good answer"),
     ("slippage", "¢", Rung.REDUCED, _AUTO, _ABOVE,
      "mean slippage of the last 20 taker fills against the decision", _SELF),
     ("clock", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
      "wall clock against venue time", "check time synchronisation; lifts by itself"),
     ("loop.lag", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
      "lateness of the engine's loop", "free the machine; lifts by itself"),
+    ("book.gap", "n", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
+     "times within a minute that a book of ours differed from the venue's",
+     "see the Feeds view; lifts once the books agree again"),
     ("journal", "ms", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
      "age of the journal's last sync", "check the disk; lifts by itself"),
+    ("journal.stuck", "ms", Rung.HALTED, _AUTO, _ABOVE,
+     "age of the journal's last sync, five times what caps entries",
+     "check the disk; lifts by itself"),
     ("task", "n", Rung.HALTED, _LATCHED, _ABOVE,
      "critical tasks that died", "read the log, restart the engine"),
     ("venue.mode", "n", Rung.HEDGE_ONLY, _AUTO, _ABOVE,
      "the venue restarts or restricts orders", "lifts when the venue is normal again"),
     ("auth", "n", Rung.HALTED, _LATCHED, _ABOVE,
      "credentials or signature refused", "check keys and wallet type, then reset"),
+    ("wallet", "n", Rung.HEDGE_ONLY, _LATCHED, _ABOVE,
+     "orders and fills of our wallet that this engine did not make",
+     "find who trades the wallet, move its keys, then reset"),
     ("alerts", "s", Rung.REDUCED, _AUTO, _ABOVE,
      "age of a critical alert that reached nobody", "mend the channels; see `dailyarb doctor`"),
 )
 # fmt: on
-RULES: tuple[BreakerRule, ...] = tuple(
-    BreakerRule(name, unit, 0.0, effect, latched, below, what, remedy)
-    for name, unit, effect, latched, below, what, remedy in _ROWS
+RULES: tuple[BreakerRule, ...] = (
+    tuple(
+        BreakerRule(name, unit, 0.0, effect, latched, below, what, remedy)
+        for name, unit, effect, latched, below, what, remedy in _ROWS
+    )
+    + degradation.RULES
 )
 
 
@@ -89,15 +101,18 @@ def limits(settings: Settings) -> dict[str, float]:
         "order.unknown": risk.max_unknown_orders - 1.0,
         "order.reject": rules.max_reject_percent,
         "order.latency": float(rules.max_latency_p99_ms),
-        "order.path": 2.0,
         "slippage": rules.max_slippage_cents,
         "clock": float(settings.engine.max_wall_offset_ms),
         "loop.lag": float(settings.engine.max_loop_lag_ms),
+        "book.gap": float(rules.max_book_gaps),
         "journal": float(settings.journal.max_sync_age_ms),
+        "journal.stuck": 5.0 * settings.journal.max_sync_age_ms,
         "task": 0.0,
         "venue.mode": 0.0,
         "auth": 0.0,
+        "wallet": 0.0,
         "alerts": settings.alerts.lower_rung_after_s,
+        **degradation.limits(settings),
     }
 
 
@@ -115,4 +130,11 @@ def set_limits(breakers: Breakers, settings: Settings) -> None:
     breakers.lift_after_ns = round(settings.breakers.lift_after_s * 1e9)
     for name, limit in limits(settings).items():
         breaker = breakers.by_name[name]
-        breaker.rule = replace(breaker.rule, limit=limit)
+        rule = replace(breaker.rule, limit=limit)
+        breaker.rule = degradation.with_margin(rule, settings)
+
+
+def circuit_limits(settings: Settings) -> CircuitLimits:
+    """Returns when circuits open and close."""
+    own = settings.circuits
+    return CircuitLimits(own.failures, round(own.open_s * 1e9), own.successes)

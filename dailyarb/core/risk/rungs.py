@@ -19,6 +19,7 @@ class Rungs:
     armed: bool = True  # only a LIVE engine is ever without
     breaker: Rung = Rung.FULL
     breaker_name: str = ""
+    breaker_cause: RungCause = RungCause.BREAKER  # a trading breaker, a circuit, or degradation
     paused: set[StrategyId] = field(default_factory=set)
 
     def overall(self) -> tuple[Rung, RungCause, str]:
@@ -31,7 +32,7 @@ class Rungs:
         if lowest is not Rung.FULL:
             cause, detail = RungCause.OPERATOR, self.operator_reason
         if self.breaker < lowest:
-            lowest, cause, detail = self.breaker, RungCause.BREAKER, self.breaker_name
+            lowest, cause, detail = self.breaker, self.breaker_cause, self.breaker_name
         if self.stopping and lowest > Rung.HEDGE_ONLY:
             lowest, cause, detail = Rung.HEDGE_ONLY, RungCause.STOPPING, "stopping"
         return lowest, cause, detail

@@ -10,7 +10,7 @@ import pytest
 from dailyarb.core.book.book import Top
 from dailyarb.core.domain.ids import Gate, StrategyId
 from dailyarb.core.domain.intents import CancelIntent, Intent, IntentKind
-from dailyarb.core.domain.market import FeeSchedule, Grid, MarketState, Outcome, Side
+from dailyarb.core.domain.market import FeeSchedule, MarketState, Outcome, Side
 from dailyarb.core.domain.orders import TIF, BookState
 from dailyarb.core.domain.settings import Feeds, S3Settings
 from dailyarb.core.domain.units import MS
@@ -73,11 +73,11 @@ def test_a_side_about_to_be_run_over_is_not_quoted() -> None:
 
 
 def test_a_quote_never_crosses() -> None:
+    tight = Maker(S3Settings(half_spread_cents=0.5, max_gap_cents=100.0), Feeds())
     below = calm(up=Top(4_500, 500 * SHARE, 4_600, 500 * SHARE))
-    assert prices(wish(S3, below)) == {Outcome.UP: 4_500, Outcome.DOWN: 4_800}
-    grid = Grid(tick_e4=100)
-    edge = calm(up=Top(100, 500 * SHARE, 200, 500 * SHARE), spec=spec(grid=grid))
-    assert prices(wish(S3, edge))[Outcome.UP] == 100
+    assert prices(wish(tight, below)) == {Outcome.UP: 4_500, Outcome.DOWN: 4_900}
+    no_room = calm(up=Top(50, 500 * SHARE, 100, 500 * SHARE))
+    assert set(prices(wish(tight, no_room))) == {Outcome.DOWN}
 
 
 def test_a_rebate_brings_the_quotes_nearer() -> None:
@@ -97,6 +97,8 @@ def test_a_rebate_brings_the_quotes_nearer() -> None:
         ({"settle_age_ms": None}, Gate.NO_SETTLEMENT),
         ({"tau_s": 89.0}, Gate.TIME_TO_CLOSE),
         ({"fair": Fair(0.86, 1.0, 0.001)}, Gate.PRICE_RANGE),
+        ({"fair": Fair(0.55, 0.1, 0.001)}, Gate.PRICE_RANGE),
+        ({"fair": Fair(0.45, -0.1, 0.001)}, Gate.PRICE_RANGE),
         ({"move_bp": -1.1}, Gate.REFERENCE_MOVING),
     ],
 )
@@ -118,7 +120,7 @@ BOTH = [quote(Outcome.UP, 4_800), quote(Outcome.DOWN, 4_800)]
     ("working", "reason"),
     [
         ([quote(Outcome.UP, 4_600), quote(Outcome.DOWN, 4_800)], "quotes move"),
-        ([quote(Outcome.DOWN, 4_800)], "quotes move"),
+        ([quote(Outcome.DOWN, 4_800, 2_001)], "the other side may rest again"),
         ([quote(o, 4_800, 20_001) for o in Outcome], "quotes are old"),
     ],
 )
@@ -130,18 +132,22 @@ def test_quotes_that_are_old_off_or_half_filled_are_taken_back(
 
 def test_quotes_in_their_place_are_left_alone() -> None:
     assert gate(S3, calm(working=BOTH)) is Gate.ORDER_WORKING
+    assert gate(S3, calm(working=BOTH[1:])) is Gate.ORDER_WORKING, "not before the cooldown"
+    run_over = Top(4_900, 20 * SHARE, 5_100, 500 * SHARE)
+    pulled = wish(S3, calm(working=BOTH, up=run_over))
+    assert pulled == CancelIntent(StrategyId.S3, "0xm", "quotes move")
     sale = [Working("x", Outcome.UP, Side.SELL, 4_900, SHARE, 0, 0, False)]
     assert gate(S3, calm(working=sale)) is Gate.ORDER_WORKING
 
 
 def test_a_bid_above_what_a_share_is_worth_is_sold_to() -> None:
-    rich = Top(5_500, 500 * SHARE, 5_600, 500 * SHARE)
+    rich = Top(5_300, 500 * SHARE, 5_400, 500 * SHARE)
     held = {Outcome.UP: 12 * SHARE, Outcome.DOWN: 0}
     found = wish(S3, calm(up=rich, held=held))
     assert isinstance(found, Intent)
     [leg] = found.legs
     assert (found.kind, leg.outcome, leg.side, leg.price_e4) == (
-        IntentKind.EXIT, Outcome.UP, Side.SELL, 5_500,
+        IntentKind.EXIT, Outcome.UP, Side.SELL, 5_300,
     )  # fmt: skip
     resting = wish(S3, calm(up=rich, held=held, working=BOTH))
     assert resting == CancelIntent(StrategyId.S3, "0xm", "making room to sell")

@@ -187,6 +187,7 @@ class S3Settings(Section, frozen=True, kw_only=True):
     rebate_share: Fraction = 0.5  # of the rebate pool's rate that we count on
     pull_move_bps: Bp = 1.0
     min_fair_cents: Annotated[float, Meta(gt=0, le=50)] = 15.0
+    max_gap_cents: Cents = 4.0
     max_lean: Fraction = 0.8  # imbalance of the touch against a quote
     max_spread_cents: Cents = 6.0
     size_shares: Shares = 10.0

@@ -39,12 +39,16 @@ class Maker:
     """Bids for UP below fair value and for DOWN below its own: an ask of UP above it."""
 
     id = StrategyId.S3
+    values = True
 
     def __init__(self, settings: S3Settings, feeds: Feeds) -> None:
         self._s = settings
         self._feeds = feeds
         self.rules = (
             Rule(Gate.PRICE_RANGE, "fair from the end", _end_cents, settings.min_fair_cents),
+            Rule(
+                Gate.PRICE_RANGE, "fair near mid", lambda s: settings.max_gap_cents - _gap(s), 0.0
+            ),
             Rule(
                 Gate.REFERENCE_MOVING,
                 "move room",
@@ -111,15 +115,20 @@ class Maker:
     def _tend(self, scene: Scene, quotes: Quotes) -> Verdict:
         s = self._s
         places = {order.outcome: order.price_e4 for order in scene.working}
-        off = places.keys() != quotes.keys() or any(
-            abs(price - quotes[outcome][0]) > cents_e4(s.reprice_cents)
+        age_ms = ms(max(order.age_ns for order in scene.working))
+        off = any(
+            outcome not in quotes or abs(price - quotes[outcome][0]) > cents_e4(s.reprice_cents)
             for outcome, price in places.items()
         )
-        if off or any(order.age_ns > s.quote_ttl_ms * MS for order in scene.working):
-            moved = self._withdraw(scene, "quotes move" if off else "quotes are old")
-            if moved:
-                return moved
-        return Blocked(Gate.ORDER_WORKING, len(scene.working), 0)
+        reason = ""
+        if off:
+            reason = "quotes move"
+        elif age_ms > s.quote_ttl_ms:
+            reason = "quotes are old"
+        elif age_ms > s.cooldown_ms and quotes.keys() - places.keys():
+            reason = "the other side may rest again"
+        moved = self._withdraw(scene, reason) if reason else None
+        return moved or Blocked(Gate.ORDER_WORKING, len(scene.working), 0)
 
     def _withdraw(self, scene: Scene, reason: str) -> list[Intent | CancelIntent] | None:
         if any(order.post_only for order in scene.working):
@@ -149,3 +158,8 @@ class Maker:
 def _end_cents(scene: Scene) -> float | None:
     fair = scene.fair_e4
     return None if fair is None else min(fair, PRICE_ONE_E4 - fair) / 100
+
+
+def _gap(scene: Scene) -> float:
+    """Returns how far fair value is from the mid, in cents: who disagrees with all is run over."""
+    return abs((scene.fair_e4 or 0) - scene.up.mid_e4) / 100

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from dailyarb.core.domain.market import MarketSpec
-from dailyarb.core.domain.units import to_decimal_text
+from dailyarb.core.domain.units import SECOND, to_decimal_text
 
 KEPT = 2_000  # newest windows; far more than the recorder's quota holds frames of
 FILE = "markets.json"
@@ -47,13 +47,20 @@ class RecordedMarkets:
 
 def entry_of(spec: MarketSpec) -> Entry:
     """Returns a market in the form a replay reads."""
-    return {
+    known = {
         "slug": spec.slug,
         "conditionId": spec.market_id,
         "upTokenId": spec.up_token,
         "downTokenId": spec.down_token,
         "tickSize": to_decimal_text(spec.grid.tick_e4, 4),
+        "asset": spec.asset,
+        "window": spec.window.value,
+        "startTs": str(spec.start_ns // SECOND),
+        "settlement": spec.settlement.kind.value,
+        "feeRate": to_decimal_text(spec.fees.rate_e6, 6),
+        "takerHoldMs": str(spec.taker_hold_ms),
     }
+    return {**known, "strike": spec.strike_digits} if spec.strike_digits else known
 
 
 def _read(path: Path) -> list[Entry]:

@@ -51,6 +51,7 @@ from dailyarb.runtime.replay_orders import ReplayOrders
 from dailyarb.runtime.replay_rules import LOOKBACK_S
 from dailyarb.runtime.replay_script import Script, read_script, whole_slices
 from dailyarb.sim.fills_types import FillSettings, QueueMode
+from dailyarb.sim.foreign.base import SPOT_CHANNEL
 from dailyarb.sim.recordings import Channel
 from dailyarb.sim.replay_spot import StandIn
 from dailyarb.sim.replay_time import Played
@@ -60,6 +61,7 @@ from dailyarb.venues.polymarket.signer import Signer
 LIST_NS = 600 * SECOND  # before its start, a window is listed
 RESOLVE_NS = 5 * SECOND
 TAIL_NS = 30 * SECOND  # of virtual time behind that, so that the last fill is marked
+SILENT_NS = 60 * SECOND
 _LATE_NS = 1_300 * MS  # how far the settling feed runs behind
 _HISTORY_S = 120
 _IDLE_TICKS_MAX = 1_000
@@ -134,6 +136,7 @@ class Rehearsal:
         self._stand_in: dict[str, StandIn] = {}
         self._symbols = {a.settlement_symbol: name for name, a in settings.assets.items()}
         self._settled_ms: dict[str, int] = {}
+        self._silent = (0, 0)
         self.engine = Engine(settings, self._birth(outlay), (), self._now())
         if outlay.fills.queue is not QueueMode.PRINTS:
             self.engine.books.mark_e6 = 0  # the queue moves with every share at the touch
@@ -255,6 +258,7 @@ class Rehearsal:
         """
         idle, latest_ns = 0, max(latest_ns, until_ns + 1)
         due_ns = latest_ns
+        self._silence(until_ns)
         while not self._over:
             due_ns = self._due_ns(latest_ns)
             if due_ns > until_ns:
@@ -272,14 +276,23 @@ class Rehearsal:
         self.now_ns = max(self.now_ns, until_ns)
         return due_ns
 
+    def _silence(self, until_ns: int) -> None:
+        """Finds what may be passed over: hours in which nothing was recorded and nothing is open.
+
+        Its first and last minute are lived, so that feeds turn stale and fresh as they did.
+        """
+        if until_ns - self.now_ns > 3 * SILENT_NS and not self.orders.model.working():
+            self._silent = (self.now_ns + SILENT_NS, until_ns - SILENT_NS)
+
     def _due_ns(self, latest_ns: int) -> int:
         """Returns when something is due next: fills, planned events, the engine's deadline."""
         due_ns = latest_ns
         if self._heap and self._heap[0][0] < due_ns:
             due_ns = self._heap[0][0]
         deadline = self.engine.next_deadline()
-        if deadline is not None and deadline < due_ns:
-            due_ns = deadline
+        if deadline is not None:
+            begin_ns, end_ns = self._silent
+            due_ns = min(due_ns, end_ns if begin_ns < deadline < end_ns else deadline)
         filling = self.orders.model.next_due_ns()
         return filling if filling is not None and filling < due_ns else due_ns
 
@@ -296,12 +309,14 @@ class Rehearsal:
             self._feed(FeedState(feed, status, 1, 1, age_ms, 0.0))
         for asset in self._stand_in:
             self._feed(self._price(asset, (now_ns - _LATE_NS) // SECOND))
-        self._plan(now_ns + SECOND, self._second)
+        begin_ns, end_ns = self._silent
+        self._plan(end_ns if begin_ns < now_ns < end_ns else now_ns + SECOND, self._second)
 
     def _settled(self, played: Played) -> None:
         """Tells the engine of recorded settling values, each second once."""
         try:
-            message = bolt_message(played.payload, self._symbols, LOOKBACK_S, played.at_ns)
+            window_s = 1 if SPOT_CHANNEL in played.payload else LOOKBACK_S
+            message = bolt_message(played.payload, self._symbols, window_s, played.at_ns)
         except FrameFault as fault:
             self._faults[fault.kind] += 1
             return

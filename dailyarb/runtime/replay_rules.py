@@ -56,6 +56,5 @@ def rules_at(wall_ns: int) -> Rules:
 
 def charged(spec: MarketSpec, rules: Rules) -> MarketSpec:
     """Returns a window under the fee rate and the hold of these rules."""
-    return replace(
-        spec, fees=FeeSchedule(rate_e6=rules.rate_e6), taker_hold_ms=rules.hold_ms
-    )
+    fees = FeeSchedule(rate_e6=rules.rate_e6)
+    return replace(spec, fees=fees, taker_hold_ms=rules.hold_ms)

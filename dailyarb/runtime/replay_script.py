@@ -17,11 +17,11 @@ from dailyarb.core.domain.market import (
     SettlementKind,
     Window,
 )
+from dailyarb.runtime.replay_rules import LOOKBACK_S, rules_at
 from dailyarb.sim.recordings import Channel, Recording, RecordingError, open_path
 from dailyarb.sim.replay_markets import ReplayMarket, doubts, read_markets
 from dailyarb.sim.replay_time import Play, Played
 
-FEE_RATE_E6 = 70_000
 CHUNK = 8_192  # frames in memory at a time
 SURVEYED = 20_000  # frames of a file that are looked at for what it holds
 _MICROS = re.compile(rb'"E":\d{16}[,}]')
@@ -64,19 +64,23 @@ def read_script(path: str) -> Script:
         raise RecordingError(tracks[0][0].path, "holds no frame")
     play = Play(tracks, first.at_ns)
     files = list(zip(play.recordings, play.clocks, strict=True))
-    specs = [
-        spec_of(market)
+    markets = [
+        market
         for number, (recording, clock) in enumerate(files)
         for market in read_markets(recording, number, clock)
     ]
+    specs = [spec_of(market) for market in markets]
     seen = [_survey(recording) for recording in play.recordings]
-    stand_in = any(found.spot for found in seen) and not any(found.settling for found in seen)
+    needed = any(spec.settlement.kind is not SettlementKind.BINANCE_CANDLE for spec in specs)
+    spot, settling = (any(getattr(found, name) for found in seen) for name in ("spot", "settling"))
+    stand_in = spot and needed and not settling
     return Script(
         first.at_ns,
         specs,
         play.frames,
         " + ".join(recording.path.name for recording in play.recordings),
         tuple(doubts(play.recordings, play.clocks, stand_in)),
+        {market.market_id: Outcome(market.winner) for market in markets if market.winner},
         stand_in=stand_in,
         micros=any(found.micros for found in seen),
     )
@@ -94,7 +98,16 @@ def _survey(recording: Recording) -> _Survey:
 
 
 def spec_of(market: ReplayMarket) -> MarketSpec:
-    """Returns a recorded window as the engine knows windows; nothing is refused about it."""
+    """Returns a recorded window as the engine knows windows; nothing is refused about it.
+
+    What the recording does not say of its rules is what the venue's were at its time.
+    """
+    rules = rules_at(market.start_ns)
+    settlement = rules.settlement
+    if market.settlement:
+        kind = SettlementKind(market.settlement)
+        settlement = Settlement(kind, LOOKBACK_S if kind is SettlementKind.TWAP else 0)
+    rate_e6, hold_ms = market.fee_rate_e6, market.hold_ms
     return MarketSpec(
         market_id=market.market_id,
         slug=market.slug,
@@ -105,8 +118,10 @@ def spec_of(market: ReplayMarket) -> MarketSpec:
         up_token=market.up_token,
         down_token=market.down_token,
         grid=Grid(tick_e4=market.tick_e4),
-        fees=FeeSchedule(rate_e6=FEE_RATE_E6),
-        settlement=Settlement(SettlementKind.TWAP, 60),
+        fees=FeeSchedule(rate_e6=rules.rate_e6 if rate_e6 is None else rate_e6),
+        settlement=settlement,
+        taker_hold_ms=rules.hold_ms if hold_ms is None else hold_ms,
+        strike_digits=market.strike,
     )
 
 

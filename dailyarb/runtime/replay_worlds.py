@@ -14,17 +14,18 @@ import msgspec
 from dailyarb.core.domain.records import Record
 from dailyarb.core.domain.settings import Settings
 from dailyarb.runtime.replay import Outcomes, Outlay, Rehearsal
-from dailyarb.runtime.replay_rules import TODAY, charged, rules_at
+from dailyarb.runtime.replay_rules import TODAY, charged
 from dailyarb.runtime.replay_script import Script, read_script
-from dailyarb.runtime.replay_tables import (
-    DOUBT_NO_PRINTS,
-    DOUBT_TOUCH,
-    table_script,
-    table_windows,
-)
+from dailyarb.sim import foreign
 from dailyarb.sim.fills_types import FillSettings, LatencyLaw, QueueMode
-from dailyarb.sim.recordings import RecordingError, Source, open_path
-from dailyarb.sim.replay_markets import DOUBT_DAYS, DOUBT_NO_REFERENCE, DOUBT_TOKEN
+from dailyarb.sim.foreign.base import (
+    DOUBT_NO_PRINTS,
+    DOUBT_NO_REFERENCE,
+    DOUBT_TOKEN,
+    DOUBT_TOUCH,
+)
+from dailyarb.sim.recordings import Recording, RecordingError, Source, open_path
+from dailyarb.sim.replay_markets import DOUBT_DAYS
 
 # Strategies that need no reference: what is unknown about it does not touch them.
 BOOK_ONLY = frozenset({"S2"})
@@ -34,46 +35,44 @@ _JITTER_SHARE = 0.25
 
 
 class World(msgspec.Struct, frozen=True):
-    """Is one world: a PATH in the words of `recordings.open_path`, or one window of a table."""
+    """Is one world: a PATH in the words of `recordings.open_path`."""
 
     path: str
-    slug: str = ""
 
     @property
     def name(self) -> str:
         """Returns what a person calls it."""
-        names = " + ".join(Path(part).name for part in self.path.split("+"))
-        return f"{names} {self.slug}".rstrip()
+        return " + ".join(Path(part).name for part in self.path.split("+"))
 
 
 def worlds_of(path: str) -> list[World]:
     """Returns the worlds of a PATH, in order of name.
 
-    A folder of foreign files is one world a file, with whatever is joined to it by `+` beside each.
+    A folder of foreign files is one world a file, or a window of it, with whatever is joined to it
+    by `+` beside each.
 
     Raises:
         RecordingError: a part does not exist, or is of no known format.
     """
     parts = [part for part in path.split("+") if part]
-    if len(parts) == 1:
-        tables = _tables(Path(parts[0]))
-        if tables:
-            return tables
     tracks = open_path(path)
     if any(recording.source is Source.SEGMENT for track in tracks for recording in track):
         return [World(path)]
     longest = max(tracks, key=len)
     others = [part for part, track in zip(parts, tracks, strict=True) if track is not longest]
-    return [World("+".join([str(recording.path), *others])) for recording in longest]
+    return [
+        World("+".join([name, *others])) for recording in longest for name in _windows(recording)
+    ]
 
 
-def _tables(part: Path) -> list[World]:
-    files = sorted(part.glob("*.parquet")) if part.is_dir() else [part]
-    found: list[World] = []
-    for file in files:
-        slugs = table_windows(file) if file.is_file() else None
-        found += [World(str(file), slug) for slug in slugs or []]
-    return found
+def _windows(recording: Recording) -> list[str]:
+    file = str(recording.path)
+    if recording.source is not Source.FOREIGN:
+        return [file]
+    named = [recording.window] if recording.window else foreign.of(recording.path).windows(
+        recording.path
+    )
+    return [f"{file}#{window}" if window else file for window in named]
 
 
 def script_of(world: World, *, today: bool = False) -> Script:
@@ -82,11 +81,10 @@ def script_of(world: World, *, today: bool = False) -> Script:
     Raises:
         RecordingError: a recording cannot be read.
     """
-    script = table_script(Path(world.path), world.slug) if world.slug else read_script(world.path)
+    script = read_script(world.path)
     if not script.specs:
         raise RecordingError(Path(world.path.split("+")[0]), "names no window to trade in")
-    rules = TODAY if today else rules_at(script.begin_ns)
-    specs = [charged(spec, rules) for spec in script.specs]
+    specs = [charged(spec, TODAY) for spec in script.specs] if today else script.specs
     doubts = script.meaningless
     if DOUBT_TOKEN in doubts and DOUBT_NO_PRINTS not in doubts:
         doubts = (*doubts, DOUBT_NO_PRINTS)

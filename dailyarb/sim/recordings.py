@@ -10,6 +10,7 @@ Formats, told apart by their first bytes, never by their name:
                 receive clock has whole seconds only, so the venue's stamps give the time
   combined      `<local ns> <frame>` a line, Binance combined streams (hftbacktest)
   segments      our recorder's: a JSON header line, then binary records
+  foreign       tables, logs and samples of others, each by an adapter (`dailyarb.sim.foreign`)
 
 Plain, gzip and zstd are all understood. A PATH is one file, a folder (its recordings play one after
 another, in order of name), or several of either joined with `+` (they play side by side).
@@ -30,8 +31,12 @@ from typing import BinaryIO, NamedTuple
 
 import zstandard
 
-from dailyarb.core.domain.errors import DailyarbError
+from dailyarb.sim import foreign
+from dailyarb.sim.replay_frames import Channel, RawFrame, RecordingError
 
+__all__ = [
+    "Channel", "RawFrame", "Recording", "RecordingError", "Source", "detect", "open_path",
+]  # fmt: skip
 NS_PER_MS = 1_000_000
 LINE_BYTES_MAX = 8 << 20
 SEGMENT_MAGIC = "darec"
@@ -46,33 +51,6 @@ _STAMP = re.compile(rb'"timestamp"\s*:\s*"(\d{13})"')
 _RECORD = struct.Struct("<qqBI")
 
 
-class RecordingError(DailyarbError):
-    """Says which recording cannot be read, where and why."""
-
-    def __init__(self, path: Path, what: str, line: int = 0) -> None:
-        super().__init__(f"{path}:{line}: {what}" if line else f"{path}: {what}")
-        self.path = path
-        self.line = line
-
-
-class Channel(Enum):
-    """Is the socket a recorded frame came from."""
-
-    POLYMARKET = "PM"
-    BINANCE = "BN"
-    SETTLEMENT = "ST"
-    USER = "USER"
-    REST = "REST"
-
-
-class RawFrame(NamedTuple):
-    """Is one frame as received; at_ns is the recorder's wall clock, never stepping back."""
-
-    at_ns: int
-    channel: Channel
-    payload: bytes
-
-
 class Source(Enum):
     """Is the format of a recording."""
 
@@ -80,13 +58,15 @@ class Source(Enum):
     CAPTURE = "capture"
     COMBINED = "combined stream"
     SEGMENT = "segment"
+    FOREIGN = "foreign"
 
 
 class Recording(NamedTuple):
-    """Is one readable file."""
+    """Is one readable file, or one window of a foreign one."""
 
     path: Path
     source: Source
+    window: str = ""
 
     @property
     def slug(self) -> str:
@@ -100,6 +80,8 @@ class Recording(NamedTuple):
         Raises:
             RecordingError: the file is damaged, cut, or holds a line of another format.
         """
+        if self.source is Source.FOREIGN:
+            return foreign.of(self.path).frames(self.path, self.window)
         if self.source is Source.SEGMENT:
             return _segment_frames(self.path)
         return _line_frames(self.path, self.source)
@@ -127,16 +109,20 @@ def _open_part(part: Path) -> list[Recording]:
         if not found:
             raise RecordingError(part, "holds no recording of a known format")
         return found
+    window = ""
+    if not part.exists() and "#" in part.name:
+        name, _, window = part.name.partition("#")
+        part = part.with_name(name)
     if not part.exists():
         raise RecordingError(part, "does not exist")
     source = detect(part)
     if source is None:
         raise RecordingError(part, "is of no known format; see dailyarb/sim/recordings.py")
-    return [Recording(part, source)]
+    return [Recording(part, source, window)]
 
 
 def detect(path: Path) -> Source | None:
-    """Returns the format of a file by its first line, or None when it is none of ours.
+    """Returns the format of a file by its content, or None when it is of no known one.
 
     Raises:
         RecordingError: the file cannot be opened or decompressed.
@@ -149,7 +135,9 @@ def detect(path: Path) -> Source | None:
     for source, pattern in _LINES.items():
         if pattern.match(line):
             return source
-    return Source.SEGMENT if _segment_header(line) is not None else None
+    if _segment_header(line) is not None:
+        return Source.SEGMENT
+    return Source.FOREIGN if foreign.find(path) is not None else None
 
 
 _LINES = {

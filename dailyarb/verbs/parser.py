@@ -6,7 +6,12 @@ import argparse
 from pathlib import Path
 
 from dailyarb import __version__
-from dailyarb.verbs.parser_evidence import add_backtest, add_evidence, add_report
+from dailyarb.verbs.parser_evidence import (
+    add_backtest,
+    add_evidence,
+    add_recordings,
+    add_report,
+)
 from dailyarb.verbs.words import (
     Parser,
     Sub,
@@ -355,5 +360,6 @@ def build() -> argparse.ArgumentParser:
     add_backtest(sub)
     add_report(sub)
     add_evidence(sub)
+    add_recordings(sub)
     _files(sub)
     return parser

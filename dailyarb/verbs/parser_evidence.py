@@ -1,10 +1,20 @@
-"""The grammar of the verbs that say what is true: backtest, report, evidence."""
+"""The grammar of the verbs that say what is true: recordings, backtest, report, evidence."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
-from dailyarb.verbs.words import Sub, add_config, add_json, add_verb, add_which, names
+from dailyarb.verbs.words import (
+    Sub,
+    add_config,
+    add_json,
+    add_verb,
+    add_which,
+    duration,
+    names,
+    venues,
+)
 
 
 def add_backtest(sub: Sub) -> None:
@@ -89,4 +99,40 @@ def add_evidence(sub: Sub) -> None:
     verb.add_argument("--output", type=Path, metavar="FILE", help="write it there")
     verb.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes, default one a free core"
+    )
+
+
+def add_recordings(sub: Sub) -> None:
+    """Adds `record` and `import`."""
+    unset = argparse.SUPPRESS
+    verb = add_which(
+        add_verb(
+            sub,
+            "record",
+            "frames of the venues into a recording; nothing is traded",
+            "dailyarb record --venues live --duration 1h",
+            "recordings:record",
+        ),
+        json=False,
+    )
+    add = verb.add_argument
+    add("--venues", type=venues, metavar="WHERE", default=unset, help="embedded or live")
+    add("--duration", type=duration, metavar="90s", default=unset, help="end by itself after this")
+    verb = add_which(
+        add_verb(
+            sub,
+            "import",
+            "a foreign recording into one of ours, with what it cannot say",
+            "dailyarb import recordings/cronos-5m-depth",
+            "recordings:import_source",
+        )
+    )
+    verb.add_argument(
+        "source", metavar="SOURCE", help="a file, or a folder of them"
+    )
+    verb.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="a new one, default beside the instance",
     )

@@ -20,7 +20,6 @@ from dailyarb.core.domain.settings import Strategies
 from dailyarb.core.domain.units import SECOND
 from dailyarb.runtime.replay import RESOLVE_NS, Outlay, Rehearsal, Script
 from dailyarb.runtime.replay_rules import HOLD_50_NS, TODAY, rules_at
-from dailyarb.runtime.replay_tables import DOUBT_NO_PRINTS, DOUBT_TOUCH
 from dailyarb.runtime.replay_worlds import (
     Variant,
     World,
@@ -29,7 +28,8 @@ from dailyarb.runtime.replay_worlds import (
     spoilt,
     worlds_of,
 )
-from dailyarb.sim.replay_markets import DOUBT_NO_REFERENCE, DOUBT_SETTLING, DOUBT_TOKEN
+from dailyarb.sim.foreign.base import DOUBT_NO_PRINTS, DOUBT_NO_REFERENCE, DOUBT_TOKEN, DOUBT_TOUCH
+from dailyarb.sim.replay_markets import DOUBT_SETTLING
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WINDOW = ROOT / "tests" / "data" / "btc-updown-5m-1776255900.book_frames.jsonl.zst"

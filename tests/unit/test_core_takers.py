@@ -298,6 +298,11 @@ def test_volatility_is_implied_only_on_one_side_of_the_strike() -> None:
     assert S5.believe(calm(fair=fair(0.4))).note == ""
 
 
+def test_without_its_input_a_number_is_not_known() -> None:
+    assert [rule.number(pushed(flow=None)) for rule in S6.rules] == [None] * 3
+    assert [rule.number(led(leader=None)) for rule in X1.rules] == [None] * 4
+
+
 def test_without_its_input_a_belief_is_the_plain_one() -> None:
     assert S6.believe(pushed(flow=None)).up_e4 == 4_950
     assert X1.believe(led(leader=None)).up_e4 == pytest.approx(4_950.0)

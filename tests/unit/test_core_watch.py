@@ -107,6 +107,9 @@ def test_flow_is_summed_by_aggressor_and_dated_from_its_onset() -> None:
     turned = seen.flow("btc", "0xm", moved("btc", 7.0, 1.0).recv_ns)
     assert turned.reference[MIDDLE].share < -0.9
     assert turned.since_ns == SECOND // 2
+    seen.reference(moved("btc", 6.8, 100.0, sell=10), 100 * E8)
+    later = seen.flow("btc", "0xm", moved("btc", 7.0, 1.0).recv_ns)
+    assert later.since_ns == SECOND // 2, "more of the same does not begin anew"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ margin. The size asked for is the configured one; the risk room has the last wor
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -53,7 +54,7 @@ class Belief(NamedTuple):
     note: str
 
 
-class Taker:
+class Taker(ABC):
     """Is the base: `believe` and `rules` are the strategy, the rest is common."""
 
     id: StrategyId
@@ -63,9 +64,9 @@ class Taker:
         self._t = settings
         self._feeds = feeds
 
+    @abstractmethod
     def believe(self, scene: Scene) -> Belief:
         """Returns what UP is worth; called only where a fair value is known."""
-        raise NotImplementedError
 
     def evaluate(self, scene: Scene) -> Verdict:
         """Returns an exit, an entry, or the gate that stopped both."""

@@ -51,6 +51,7 @@ CASH = Fraction(500)
 FAULTS_S = 13.0  # how long faults last
 CONVERGE_S = 140.0  # how long the engine has to come back
 LATE_ARRIVAL_MS = 4_000
+UNPROVEN_S = 3.0
 MAX_NAKED_MS = 1_500
 PAIR_WAIT_MS = 900  # how long a resting pair may wait for its second leg
 LOT_E6 = 20 * SIZE_ONE_E6
@@ -93,7 +94,7 @@ def settings(max_reject_percent: float = 100.0) -> Settings:
             cancel_before_end_s=1.5,
             late_arrival_ms=LATE_ARRIVAL_MS,
             ask_after_ms=400,
-            provisional_alert_s=3.0,
+            provisional_alert_s=UNPROVEN_S,
         ),
         breakers=Breakers(
             max_drawdown_usd=400.0,
@@ -138,9 +139,11 @@ def settings(max_reject_percent: float = 100.0) -> Settings:
     )
 
 
-def birth(run: int) -> Birth:
+def birth(run: int, rebooted: bool = False) -> Birth:
     """Returns the identity of one life of the process; all lives share the venue's world."""
-    return Birth(f"r{run}", "0", Mode.SIM, Evidence.SIM, "c0", run, world="w")
+    return Birth(
+        f"r{run}", "0", Mode.SIM, Evidence.SIM, "c0", run, world="w", rebooted=rebooted
+    )
 
 
 def spec(index: int, end_s: float) -> MarketSpec:

@@ -10,6 +10,15 @@ from dailyarb.core.domain.ids import Gate, StrategyId
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import TIF
 
+# News that may change a verdict.
+NOTHING = 0
+TOUCH = 1  # the book's touch changed
+REFERENCE = 2  # the reference changed
+BURST = 4  # the reference moves beyond S1's threshold
+ANYTHING = TOUCH | REFERENCE | BURST
+TIME = 8  # time has passed: on a tick every strategy looks at everything
+EVERYTHING = ANYTHING | TIME
+
 
 class IntentKind(Enum):
     """Is why an intent exists; everything but ENTRY lowers risk."""
@@ -62,8 +71,12 @@ class CancelIntent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Blocked(msgspec.Struct, frozen=True, gc=False):
-    """Is the one named gate that stopped an evaluation, with its number and limit."""
+    """Is the one named gate that stopped an evaluation, with its number and limit.
+
+    waits names the news without which the next evaluation would end here again.
+    """
 
     gate: Gate
     now: float = 0.0
     limit: float = 0.0
+    waits: int = ANYTHING

@@ -27,6 +27,11 @@ from dailyarb.core.engine.viewer import build_view
 Handler = Callable[[State, Any, Instant, list[Command]], None]
 
 MARKETS_MAX = 64
+# Facts that cannot lift a gate but by the news they are; after any other all desks look again.
+QUIET = {
+    ev.Tick, ev.TopChanged, ev.ReferenceMoved, ev.Traded, ev.SettlementPrice, ev.FeedState,
+    ev.ClockOffset, ev.LoopLag, ev.LatencyReport, ev.DiskState, ev.AlertState, ev.Signed,
+}  # fmt: skip
 
 
 def _tick(state: State, event: ev.Tick, now: Instant, out: list[Command]) -> None:
@@ -141,6 +146,9 @@ class Engine:
             raise InvariantBroken(f"no handler for {type(event).__name__}")
         out: list[Command] = []
         handler(self.state, event, now, out)
+        if type(event) not in QUIET:
+            for desk in self.state.desks.values():
+                desk.waits.clear()
         return out
 
     def next_deadline(self) -> int | None:

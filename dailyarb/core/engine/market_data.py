@@ -21,7 +21,7 @@ from dailyarb.core.domain.events import (
     Traded,
 )
 from dailyarb.core.domain.ids import FeedId, Severity
-from dailyarb.core.domain.intents import IntentKind
+from dailyarb.core.domain.intents import BURST, REFERENCE, TOUCH, IntentKind
 from dailyarb.core.domain.market import MARKET_MOVES, MarketSpec, MarketState, Outcome
 from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.records import MarketSeen, PayoutBooked
@@ -126,12 +126,13 @@ def on_reference(state: State, event: ReferenceMoved, now: Instant, out: list[Co
         return
     began = _burst(state, asset, now)
     state.trigger_ns = event.recv_ns
+    news = REFERENCE | BURST if asset.burst_ns else REFERENCE
     # A leader's move is news for its followers too.
     every = watch is not None and watch.leader == event.asset and asset.burst_ns != 0
     for desk in state.desks.values():
         own = every or desk.spec.asset == event.asset
         if own and desk.state is MarketState.TRADABLE:
-            evaluate(state, desk, now, out)
+            evaluate(state, desk, now, out, news)
             if began and desk.spec.asset == event.asset:
                 _ask_lag(desk)
 

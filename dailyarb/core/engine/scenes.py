@@ -9,7 +9,7 @@ from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.market import Outcome, SettlementKind
 from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.units import MS, SECOND, SETTLE_ONE_E18, SPOT_ONE_E8
-from dailyarb.core.engine.state import Asset, Desk, State
+from dailyarb.core.engine.state import Asset, Desk, State, Valued
 from dailyarb.core.pricing.fair import Fair, Terms, fair_value
 from dailyarb.core.strategies.base import Scene, Strategy, Working
 
@@ -50,22 +50,29 @@ def fair_at(desk: Desk, asset: Asset, spot_e8: int, sigma: float, now: Instant) 
     return fair_value(spec.settlement.kind, terms, lookback, fixed)
 
 
+def value(desk: Desk, asset: Asset, now: Instant) -> Valued:
+    """Returns fair value now, before the move that is under way, and the way to the strike."""
+    ref, spec = asset.ref, desk.spec
+    sigma = asset.vol.sigma((spec.end_ns - now.wall_ns) / SECOND, now.wall_ns // SECOND)
+    fair = then = dist = None
+    if sigma is not None:
+        fair = fair_at(desk, asset, ref.mid_e8, sigma, now)
+        if asset.burst_ns:
+            then = fair_at(desk, asset, ref.window_start_e8(now.mono_ns), sigma, now)
+    strike = strike_of(desk, asset)
+    estimate = settle_estimate(desk, asset, ref.mid_e8)
+    if strike and estimate is not None:
+        dist = math.log(estimate * SETTLE_ONE_E18 / strike) * 1e4
+    return Valued(sigma, fair, None if then is None else round(then.p_up * 10_000), dist)
+
+
 def build_scene(state: State, desk: Desk, now: Instant) -> Scene:
-    """Returns what strategies see of a market at this instant."""
+    """Returns what strategies see of a market at this instant, valued as last by `value`."""
     asset = state.assets[desk.spec.asset]
     ref, spec, book = asset.ref, desk.spec, desk.book
     up = book.top(Outcome.UP)
     down = Top(10_000 - up.ask_e4, up.ask_e6, 10_000 - up.bid_e4, up.bid_e6)
-    sigma = asset.vol.sigma((spec.end_ns - now.wall_ns) / SECOND, now.wall_ns // SECOND)
-    fair = then = None
-    if sigma is not None:
-        fair = fair_at(desk, asset, ref.mid_e8, sigma, now)
-        then = fair_at(desk, asset, ref.window_start_e8(now.mono_ns), sigma, now)
-    strike = strike_of(desk, asset)
-    estimate = settle_estimate(desk, asset, ref.mid_e8)
-    dist = None
-    if strike and estimate is not None:
-        dist = math.log(estimate * SETTLE_ONE_E18 / strike) * 1e4
+    valued, strike = desk.valued, desk.strike_e18
     age_ns, settle_ns = ref.age_ns(now.mono_ns), ref.settle_age_ns(now.mono_ns)
     move_age = now.mono_ns - asset.burst_ns if asset.burst_ns else 0
     return Scene(
@@ -83,14 +90,14 @@ def build_scene(state: State, desk: Desk, now: Instant) -> Scene:
         reference_gap_bp=ref.gap_bp(),
         settle_age_ms=None if settle_ns is None else settle_ns // MS,
         strike=strike / SETTLE_ONE_E18 if strike else None,
-        sigma=sigma,
-        fair=fair,
-        fair_then_e4=None if then is None else round(then.p_up * 10_000),
+        sigma=valued.sigma,
+        fair=valued.fair,
+        fair_then_e4=valued.fair_then_e4,
         mid_then_e4=_mid_then(desk, up, now),
         move_bp=ref.move_bp(now.mono_ns),
         move_age_ns=move_age,
         decay=desk.lag.decay(move_age),
-        dist_bp=dist,
+        dist_bp=valued.dist_bp,
         basis_noise_bp=basis_sd(desk, asset) * 1e4 * state.settings.pricing.basis_sigmas,
         settling=spec.settlement.kind is not SettlementKind.BINANCE_CANDLE,
     )

@@ -87,6 +87,8 @@ class Desk:
         self.strike_e18 = spec.strike_e18
         self.verdicts: dict[StrategyId, Verdicts] = {}
         self.scene: Scene | None = None
+        self.valued = Valued()
+        self.waits: dict[StrategyId, int] = {}  # the news that each strategy waits for; else any
         self.mids = RollingMove(window_ms * MS)
         self.lag = LagMeter(lag_ns)
         self.top = Top(0, 0, 10_000, 0)
@@ -235,6 +237,7 @@ class Birth:
     meaningless: str = ""
     world: str = ""
     strategies: tuple[str, ...] = ()  # empty: as configured
+    rebooted: bool = False  # the machine started anew since the last run: its last rows may be lost
 
 
 class State:

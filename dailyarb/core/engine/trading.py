@@ -12,7 +12,17 @@ from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.commands import Cancel, CancelAll, Command, Sign, SignedOrder, Submit
 from dailyarb.core.domain.events import Signed
 from dailyarb.core.domain.ids import Gate
-from dailyarb.core.domain.intents import Blocked, CancelIntent, Intent, IntentKind, Leg
+from dailyarb.core.domain.intents import (
+    ANYTHING,
+    EVERYTHING,
+    TIME,
+    TOUCH,
+    Blocked,
+    CancelIntent,
+    Intent,
+    IntentKind,
+    Leg,
+)
 from dailyarb.core.domain.market import MarketState, Outcome, Side
 from dailyarb.core.domain.orders import OrderState
 from dailyarb.core.domain.records import IntentTaken
@@ -39,11 +49,18 @@ from dailyarb.core.strategies.base import Strategy, fee_per_share_e4
 RECANCEL_NS = 2 * SECOND  # before a cancel without effect is asked for again
 
 
-def evaluate(state: State, desk: Desk, now: Instant, out: list[Command]) -> None:
-    """Runs every strategy on one market and acts on what they want."""
-    scene = build_scene(state, desk, now)
-    desk.scene = scene
-    for strategy in state.strategies:
+def evaluate(
+    state: State, desk: Desk, now: Instant, out: list[Command], news: int = EVERYTHING
+) -> None:
+    """Runs the strategies that this news can move on one market, and acts on what they want."""
+    waits = desk.waits
+    asked = [s for s in state.strategies if news & waits.get(s.id, ANYTHING) or news & TIME]
+    if not asked:
+        return
+    if news != TOUCH or any(strategy.values for strategy in asked):
+        desk.valued = value(desk, state.assets[desk.spec.asset], now)
+    scene = desk.scene = build_scene(state, desk, now)
+    for strategy in asked:
         own_part(state, desk, strategy, scene)
         if state.watch is not None:
             fill(state, desk, strategy.id, scene, now)
@@ -51,7 +68,10 @@ def evaluate(state: State, desk: Desk, now: Instant, out: list[Command]) -> None
         verdict = strategy.evaluate(scene)
         if isinstance(verdict, Blocked):
             note_blocked(state, desk, strategy, verdict, now)
+            # Whoever holds shares may want to leave: that looks at everything.
+            waits[strategy.id] = ANYTHING if any(scene.held.values()) else verdict.waits
             continue
+        waits[strategy.id] = ANYTHING
         for wish in verdict:
             if isinstance(wish, CancelIntent):
                 orders = [

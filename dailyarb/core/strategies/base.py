@@ -11,7 +11,14 @@ from typing import Protocol
 
 from dailyarb.core.book.book import Book, Top
 from dailyarb.core.domain.ids import Gate, StrategyId
-from dailyarb.core.domain.intents import Blocked, CancelIntent, Intent
+from dailyarb.core.domain.intents import (
+    NOTHING,
+    REFERENCE,
+    TOUCH,
+    Blocked,
+    CancelIntent,
+    Intent,
+)
 from dailyarb.core.domain.market import MarketSpec, MarketState, Outcome, Side, taker_fee_e6
 from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.settings import Feeds
@@ -117,6 +124,7 @@ class Strategy(Protocol):
     """Is a pure function from a Scene to intents or to one gate."""
 
     id: StrategyId
+    values: bool  # whether it needs the fair value of the instant on news of the touch alone
 
     def evaluate(self, scene: Scene) -> Verdict:
         """Returns what the strategy wants now, or the gate that stopped it."""
@@ -133,35 +141,35 @@ def fee_per_share_e4(price_e4: int, rate_e6: int) -> float:
 def market_gate(scene: Scene, min_time_left_s: float) -> Blocked | None:
     """Stops where the market is not open for entries."""
     if scene.spec.refusal:
-        return Blocked(Gate.NOT_LISTED)
+        return Blocked(Gate.NOT_LISTED, waits=NOTHING)
     if scene.state is MarketState.QUARANTINED:
-        return Blocked(Gate.QUARANTINED)
+        return Blocked(Gate.QUARANTINED, waits=NOTHING)
     if scene.state is not MarketState.TRADABLE or not scene.spec.accepting:
-        return Blocked(Gate.NOT_TRADABLE)
+        return Blocked(Gate.NOT_TRADABLE, waits=NOTHING)
     if not scene.started:
-        return Blocked(Gate.BEFORE_START, scene.tau_s - scene.spec.window.seconds)
+        return Blocked(Gate.BEFORE_START, scene.tau_s - scene.spec.window.seconds, waits=NOTHING)
     if scene.tau_s < min_time_left_s:
-        return Blocked(Gate.TIME_TO_CLOSE, scene.tau_s, min_time_left_s)
+        return Blocked(Gate.TIME_TO_CLOSE, scene.tau_s, min_time_left_s, NOTHING)
     return None
 
 
 def book_gate(scene: Scene, feeds: Feeds, max_spread_e4: int) -> Blocked | None:
     """Stops where the book may not be believed or is too wide (I10)."""
     if scene.book_state is BookState.EMPTY:
-        return Blocked(Gate.BOOK_EMPTY)
+        return Blocked(Gate.BOOK_EMPTY, waits=TOUCH)
     if scene.book_state is BookState.DESYNCED:
-        return Blocked(Gate.BOOK_DESYNCED)
+        return Blocked(Gate.BOOK_DESYNCED, waits=TOUCH)
     age = scene.book_age_ms
     if scene.book_state is BookState.STALE or age is None or age > feeds.max_book_age_ms:
-        return Blocked(Gate.BOOK_STALE, age or 0, feeds.max_book_age_ms)
+        return Blocked(Gate.BOOK_STALE, age or 0, feeds.max_book_age_ms, TOUCH)
     if not scene.up.two_sided:
-        return Blocked(Gate.ONE_SIDED)
+        return Blocked(Gate.ONE_SIDED, waits=TOUCH)
     if scene.up.bid_e4 >= scene.up.ask_e4:
-        return Blocked(Gate.BOOK_CROSSED, scene.up.bid_e4 / 100, scene.up.ask_e4 / 100)
+        return Blocked(Gate.BOOK_CROSSED, scene.up.bid_e4 / 100, scene.up.ask_e4 / 100, TOUCH)
     if not scene.book.mirror_ok():
-        return Blocked(Gate.MIRROR_BROKEN, (scene.up.bid_e4 + scene.down.ask_e4) / 100, 100)
+        return Blocked(Gate.MIRROR_BROKEN, (scene.up.bid_e4 + scene.down.ask_e4) / 100, 100, TOUCH)
     if scene.up.spread_e4 > max_spread_e4:
-        return Blocked(Gate.SPREAD_ABOVE_MAX, scene.up.spread_e4 / 100, max_spread_e4 / 100)
+        return Blocked(Gate.SPREAD_ABOVE_MAX, scene.up.spread_e4 / 100, max_spread_e4 / 100, TOUCH)
     return None
 
 
@@ -169,11 +177,12 @@ def reference_gate(scene: Scene, feeds: Feeds) -> Blocked | None:
     """Stops where the reference is missing, old, or at odds with its own trades."""
     age = scene.reference_age_ms
     if age is None:
-        return Blocked(Gate.NO_REFERENCE)
+        return Blocked(Gate.NO_REFERENCE, waits=REFERENCE)
     if age > feeds.max_reference_age_ms:
-        return Blocked(Gate.REFERENCE_STALE, age, feeds.max_reference_age_ms)
+        return Blocked(Gate.REFERENCE_STALE, age, feeds.max_reference_age_ms, REFERENCE)
     if scene.reference_gap_bp > feeds.max_reference_gap_bps:
-        return Blocked(Gate.REFERENCE_GAP, scene.reference_gap_bp, feeds.max_reference_gap_bps)
+        gap, limit = scene.reference_gap_bp, feeds.max_reference_gap_bps
+        return Blocked(Gate.REFERENCE_GAP, gap, limit, REFERENCE)
     return None
 
 
@@ -182,15 +191,15 @@ def fair_gate(scene: Scene, feeds: Feeds) -> Blocked | None:
     if scene.settling:
         age = scene.settle_age_ms
         if age is None:
-            return Blocked(Gate.NO_SETTLEMENT)
+            return Blocked(Gate.NO_SETTLEMENT, waits=REFERENCE)
         if age > feeds.max_settlement_age_ms:
-            return Blocked(Gate.SETTLEMENT_STALE, age, feeds.max_settlement_age_ms)
+            return Blocked(Gate.SETTLEMENT_STALE, age, feeds.max_settlement_age_ms, REFERENCE)
     if scene.strike is None:
-        return Blocked(Gate.NO_STRIKE)
+        return Blocked(Gate.NO_STRIKE, waits=REFERENCE)
     if scene.sigma is None or scene.fair is None:
-        return Blocked(Gate.NO_VOLATILITY)
+        return Blocked(Gate.NO_VOLATILITY, waits=REFERENCE)
     if scene.dist_bp is not None and abs(scene.dist_bp) < scene.basis_noise_bp:
-        return Blocked(Gate.INSIDE_BASIS, abs(scene.dist_bp), scene.basis_noise_bp)
+        return Blocked(Gate.INSIDE_BASIS, abs(scene.dist_bp), scene.basis_noise_bp, REFERENCE)
     return None
 
 

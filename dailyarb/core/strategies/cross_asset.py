@@ -24,6 +24,7 @@ class CrossAsset(Taker):
     """Takes a follower's window that has not answered the leader's move."""
 
     id = StrategyId.X1
+    values = True
 
     def __init__(self, settings: X1Settings, feeds: Feeds) -> None:
         super().__init__(settings, feeds)

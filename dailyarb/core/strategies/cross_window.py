@@ -24,6 +24,7 @@ class CrossWindow(Taker):
     """Takes a window that a shorter one contradicts."""
 
     id = StrategyId.S4
+    values = True
 
     def __init__(self, settings: S4Settings, feeds: Feeds) -> None:
         super().__init__(settings, feeds)

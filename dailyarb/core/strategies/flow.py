@@ -25,6 +25,7 @@ class OrderFlow(Taker):
     """Takes in the direction of Binance's aggressors."""
 
     id = StrategyId.S6
+    values = True
 
     def __init__(self, settings: S6Settings, feeds: Feeds) -> None:
         super().__init__(settings, feeds)

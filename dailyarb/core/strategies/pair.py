@@ -14,7 +14,15 @@ from __future__ import annotations
 
 from dailyarb.core.domain.grid import floor_tick
 from dailyarb.core.domain.ids import Gate, StrategyId
-from dailyarb.core.domain.intents import Blocked, CancelIntent, Intent, IntentKind, Leg
+from dailyarb.core.domain.intents import (
+    NOTHING,
+    TOUCH,
+    Blocked,
+    CancelIntent,
+    Intent,
+    IntentKind,
+    Leg,
+)
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import TIF
 from dailyarb.core.domain.settings import Feeds, S2Settings, cents_e4, shares_e6
@@ -33,6 +41,7 @@ class PairBelowDollar:
     """Buys both outcomes below a dollar, at once or by resting bids."""
 
     id = StrategyId.S2
+    values = False
 
     def __init__(self, settings: S2Settings, feeds: Feeds) -> None:
         self._s = settings
@@ -49,11 +58,11 @@ class PairBelowDollar:
         if scene.working:
             return self._tend(scene)
         if scene.since_trade_ns is not None and scene.since_trade_ns < self._s.cooldown_ms * MS:
-            return Blocked(Gate.COOLDOWN, ms(scene.since_trade_ns), self._s.cooldown_ms)
+            return Blocked(Gate.COOLDOWN, ms(scene.since_trade_ns), self._s.cooldown_ms, NOTHING)
         excess = abs(scene.held.get(Outcome.UP, 0) - scene.held.get(Outcome.DOWN, 0))
         dust = scene.spec.grid.min_size_e6  # less than this cannot be traded away
         if excess >= dust:
-            return Blocked(Gate.POSITION_HELD, excess / 1e6, dust / 1e6)
+            return Blocked(Gate.POSITION_HELD, excess / 1e6, dust / 1e6, NOTHING)
         taken = self._take(scene)
         if isinstance(taken, list) or not self._s.resting:
             return taken
@@ -67,10 +76,10 @@ class PairBelowDollar:
         profit = PRICE_ONE_E4 - cost - fees
         if not s.taker or profit < cents_e4(s.min_profit_cents):
             limit = PRICE_ONE_E4 - fees - cents_e4(s.min_profit_cents)
-            return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, limit / 100)
+            return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, limit / 100, TOUCH)
         depth = min(up.ask_e6, down.ask_e6)
         if depth < shares_e6(s.min_depth_shares):
-            return Blocked(Gate.DEPTH_THIN, depth / 1e6, s.min_depth_shares)
+            return Blocked(Gate.DEPTH_THIN, depth / 1e6, s.min_depth_shares, TOUCH)
         size = min(shares_e6(s.size_shares), depth)
         legs = tuple(
             Leg(o, Side.BUY, scene.top(o).ask_e4, size, TIF.FAK) for o in (Outcome.UP, Outcome.DOWN)
@@ -82,7 +91,7 @@ class PairBelowDollar:
         prices = self._bids(scene)
         if prices is None:
             cost = scene.up.bid_e4 + scene.down.bid_e4
-            return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, s.max_pair_cost_cents)
+            return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, s.max_pair_cost_cents, TOUCH)
         legs = tuple(
             Leg(o, Side.BUY, prices[o], shares_e6(s.size_shares), TIF.GTC, post_only=True)
             for o in (Outcome.UP, Outcome.DOWN)
@@ -108,7 +117,7 @@ class PairBelowDollar:
         resting = [w for w in scene.working if w.post_only]
         # A pair with one side filled belongs to execution: complete or unwind, not requote.
         if len(resting) < 2 or len(resting) < len(scene.working):
-            return Blocked(Gate.ORDER_WORKING, len(scene.working), 0)
+            return Blocked(Gate.ORDER_WORKING, len(scene.working), 0, TOUCH)
         prices = self._bids(scene)
         for order in resting:
             if order.age_ns > s.quote_ttl_ms * MS:
@@ -118,7 +127,7 @@ class PairBelowDollar:
             )
             if off:
                 return [CancelIntent(self.id, scene.spec.market_id, "market moved away")]
-        return Blocked(Gate.ORDER_WORKING, len(scene.working), 0)
+        return Blocked(Gate.ORDER_WORKING, len(scene.working), 0, TOUCH)
 
     def _withdraw(self, scene: Scene, blocked: Blocked) -> Verdict:
         if any(w.post_only for w in scene.working):

@@ -12,7 +12,14 @@ Source: FINDINGS 4 and 9 (half of a 3 bp move is still ahead when its second end
 from __future__ import annotations
 
 from dailyarb.core.domain.ids import Gate, StrategyId
-from dailyarb.core.domain.intents import Blocked, Intent, IntentKind, Leg
+from dailyarb.core.domain.intents import (
+    BURST,
+    NOTHING,
+    Blocked,
+    Intent,
+    IntentKind,
+    Leg,
+)
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import TIF
 from dailyarb.core.domain.settings import Feeds, S1Settings, cents_e4, shares_e6
@@ -33,6 +40,7 @@ class StaleOdds:
     """Takes a quote that has not answered a move of the reference; leaves when fair says so."""
 
     id = StrategyId.S1
+    values = True
 
     def __init__(self, settings: S1Settings, feeds: Feeds) -> None:
         self._s = settings
@@ -43,11 +51,14 @@ class StaleOdds:
         if not self._s.enabled:
             return Blocked(Gate.STRATEGY_OFF)
         blocked = market_gate(scene, 0.0) or book_gate(scene, self._feeds, 10_000)
-        blocked = blocked or reference_gate(scene, self._feeds) or fair_gate(scene, self._feeds)
+        blocked = blocked or reference_gate(scene, self._feeds)
+        if not blocked and not any(scene.held.values()):
+            blocked = self._still(scene)  # without shares and a move, fair value is no matter
+        blocked = blocked or fair_gate(scene, self._feeds)
         if blocked:
             return blocked
         if scene.working:
-            return Blocked(Gate.ORDER_WORKING, len(scene.working), 0)
+            return Blocked(Gate.ORDER_WORKING, len(scene.working), 0, NOTHING)
         leaving = self._exit(scene)
         if leaving:
             return [leaving]
@@ -81,14 +92,21 @@ class StaleOdds:
         if blocked:
             return blocked
         if scene.since_trade_ns is not None and scene.since_trade_ns < s.cooldown_ms * MS:
-            return Blocked(Gate.COOLDOWN, ms(scene.since_trade_ns), s.cooldown_ms)
-        if scene.move_bp is None or abs(scene.move_bp) < s.min_move_bps:
-            return Blocked(Gate.MOVE_BELOW_MIN, abs(scene.move_bp or 0.0), s.min_move_bps)
-        outcome = Outcome.UP if scene.move_bp > 0 else Outcome.DOWN
+            return Blocked(Gate.COOLDOWN, ms(scene.since_trade_ns), s.cooldown_ms, NOTHING)
+        still = self._still(scene)
+        if still:
+            return still
+        outcome = Outcome.UP if (scene.move_bp or 0.0) > 0 else Outcome.DOWN
         held = scene.held.get(outcome, 0)
         if held >= shares_e6(s.max_position_shares):
             return Blocked(Gate.POSITION_HELD, held / 1e6, s.max_position_shares)
         return self._answered(scene) or self._edge(scene, outcome)
+
+    def _still(self, scene: Scene) -> Blocked | None:
+        move = abs(scene.move_bp or 0.0)
+        if move < self._s.min_move_bps:
+            return Blocked(Gate.MOVE_BELOW_MIN, move, self._s.min_move_bps, BURST)
+        return None
 
     def _answered(self, scene: Scene) -> Blocked | None:
         """Stops where the mid has already covered most of what the move is worth."""

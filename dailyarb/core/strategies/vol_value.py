@@ -26,6 +26,7 @@ class VolValue(Taker):
     """Takes the side that realised volatility makes cheap."""
 
     id = StrategyId.S5
+    values = True
 
     def __init__(self, settings: S5Settings, feeds: Feeds) -> None:
         super().__init__(settings, feeds)

@@ -31,6 +31,10 @@ MODES = {
 }
 _ASSET = re.compile(r"[a-z0-9]{2,12}")
 _ASSET_WORDS = "2 to 12 small letters and digits"
+ROUTES_MAX = 16
+_CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
+_HOURS = re.compile(f"{_CLOCK}-{_CLOCK}")
+_NAME = re.compile(r"[a-z0-9_-]{1,16}")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|keyring:[^/\s]+/\S+")
 # Each key must not be above the other: the smaller limit would otherwise never act.
@@ -125,9 +129,7 @@ def _venues(values: Values) -> Iterator[Fault]:
 
 def _credentials(values: Values) -> Iterator[Fault]:
     hint = "allowed: env:NAME, file:/path or keyring:service/name; never the secret itself"
-    for url in _list(values, "alerts.urls"):
-        if not _REFERENCE.fullmatch(url):
-            yield "alerts.urls", "holds what is no reference to a secret", hint
+    yield from _channels(values, hint)
     for name in ("private_key", "api_key", "api_secret", "api_passphrase", "wallet"):
         text = values.get(f"credentials.{name}")
         if not isinstance(text, str) or not text or _REFERENCE.fullmatch(text):
@@ -136,6 +138,22 @@ def _credentials(values: Values) -> Iterator[Fault]:
             yield f"credentials.{name}", "is no reference to a secret", hint
     if values.get("mode") is ConfigMode.LIVE and not values.get("credentials.private_key", "?"):
         yield "credentials.private_key", "missing, and mode is live", hint
+
+
+def _channels(values: Values, hint: str) -> Iterator[Fault]:
+    names = _list(values, "alerts.routes")
+    if len(names) > ROUTES_MAX:
+        yield "alerts.routes", f"are {len(names)}", f"allowed: at most {ROUTES_MAX}"
+    for name in names:
+        if not _NAME.fullmatch(name):
+            yield f"alerts.routes.{name}", "is no name", "allowed: 1 to 16 of a-z, 0-9, _ and -"
+    hours = values.get("alerts.quiet_hours")
+    if isinstance(hours, str) and hours and not _HOURS.fullmatch(hours):
+        yield "alerts.quiet_hours", "are no hours of the day", 'allowed: "" or HH:MM-HH:MM, UTC'
+    for key in ("alerts.watchdog_url", *(f"alerts.routes.{name}.url" for name in names)):
+        text = values.get(key)
+        if isinstance(text, str) and text and not _REFERENCE.fullmatch(text):
+            yield key, "is no reference to a secret", hint
 
 
 _RULES: tuple[Callable[[Values], Iterator[Fault]], ...] = (

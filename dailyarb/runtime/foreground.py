@@ -9,16 +9,16 @@ from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from typing import Any
 
+from msgspec.structs import replace
+
 from dailyarb.config import Loaded
-from dailyarb.core.domain.settings import Settings
+from dailyarb.runtime.charge import Charge, charge_of, start_keeper
 from dailyarb.runtime.cores import allowed, engine_core, pin_to, stay_off
 from dailyarb.runtime.engine_run import RUN_ID_BYTES, EngineRun
-from dailyarb.runtime.keeper import URLS_ENV, keeper_argv
 from dailyarb.runtime.logs import setup
-from dailyarb.runtime.options import RunOptions
+from dailyarb.runtime.options import RunOptions, engine_argv
 from dailyarb.runtime.paths import InstanceLock, Places
 from dailyarb.runtime.readings import say_last
-from dailyarb.runtime.secrets import resolve
 
 
 class Life:
@@ -55,12 +55,12 @@ class Life:
             log = setup(settings.log, run, self.places.instance, self.places.log, self._stream)
             stack.callback(log.close)
             # Whatever is started from here, thread or process, keeps off the engine's core.
-            stay_off(self.core)
+            cores = stay_off(self.core)
             life = EngineRun(self._loaded, self._options, self.places, log, run, self.core)
             stack.callback(life.release)
             life.open(self._venue)
             if self._venue is None:
-                keeper = _start_keeper(settings, self.core)
+                keeper = start_keeper(self._charge(cores))
                 stack.callback(_let_go, keeper)
             self._stack = stack.pop_all()
         return life
@@ -68,19 +68,15 @@ class Life:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def _charge(self, cores: frozenset[int]) -> Charge:
+        """Returns what the keeper is given; a run inside a console or of a fixed length ends."""
+        options = self._options
+        again = () if options.inline or options.duration_s is not None else self._again()
+        return charge_of(self._loaded.settings, self.core, sorted(cores), again)
 
-def _start_keeper(settings: Settings, core: int | None) -> subprocess.Popen[bytes]:
-    """Starts the process that watches, exports metrics and sends alerts.
-
-    Raises:
-        SecretError: an alert address cannot be read.
-    """
-    urls = [resolve(reference, "alerts.urls").reveal() for reference in settings.alerts.urls]
-    argv = keeper_argv(settings.instance, core, settings.metrics.port)
-    env = {**os.environ, URLS_ENV: "\n".join(urls)} if urls else None
-    return subprocess.Popen(
-        argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-    )
+    def _again(self) -> list[str]:
+        """Returns the command that starts this engine again; it never arms."""
+        return engine_argv(replace(self._options, arm=""), self._loaded.path)
 
 
 def _let_go(keeper: subprocess.Popen[bytes]) -> None:

@@ -1,46 +1,38 @@
 """The keeper: watches the engine from outside, exports metrics, sends alerts.
 
 A process of its own, because Python in a thread beside the engine would hold its interpreter
-lock. It only reads: the lock, the board, the journal. It speaks when the engine cannot: an
-engine that holds its lock but gives no heartbeat hangs, one without its lock has gone.
+lock. It reads the lock, the board and the journal; the only thing it tells the engine is how its
+alert channels are. It speaks when the engine cannot: an engine that holds its lock but gives no
+heartbeat hangs, one without its lock has gone, and is started anew where the settings ask for it.
 
-Started as `python -m dailyarb.runtime.keeper --instance NAME`. Alert channels come in the
-environment, never as words of the command, which any user of the machine could read.
+Its process is `keeper_run`.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import signal
-import sys
-import threading
-import time
 from enum import Enum
 
 import msgspec
 
-from dailyarb.core.domain.errors import BoardError, InstanceBusy, JournalError
+from dailyarb.core.domain.clock import Clock
+from dailyarb.core.domain.errors import BoardError
 from dailyarb.core.domain.ids import Severity
-from dailyarb.core.domain.records import AlertRaised
-from dailyarb.core.domain.settings import LogSettings
 from dailyarb.core.domain.view import View
-from dailyarb.runtime.alert import AlertSender, apprise_send
+from dailyarb.runtime.alert import Dispatcher
+from dailyarb.runtime.alert_rules import Watch
 from dailyarb.runtime.board import BoardReader
-from dailyarb.runtime.cores import stay_off
-from dailyarb.runtime.journal_read import JournalReader
-from dailyarb.runtime.logs import Log, setup
-from dailyarb.runtime.metrics import PORT, Metrics
-from dailyarb.runtime.paths import Places, holder_of, take_lock
+from dailyarb.runtime.charge import Charge
+from dailyarb.runtime.journal_alerts import JournalAlerts
+from dailyarb.runtime.logs import Log
+from dailyarb.runtime.metrics import KeeperFacts, Metrics
+from dailyarb.runtime.paths import Places, holder_of
+from dailyarb.runtime.reporter import Reporter
+from dailyarb.runtime.revive import Outcome, Reviver
+from dailyarb.runtime.watchdog import Watchdog
 
-URLS_ENV = "DAILYARB_ALERT_URLS"
 HEARTBEAT_MAX_NS = 5_000_000_000
 START_MAX_NS = 30_000_000_000
-STEP_S = 1.0
-LINGER_S = 600.0
 _SECOND_NS = 1_000_000_000
-_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _decode_view = msgspec.msgpack.Decoder(View).decode
 
 
@@ -54,59 +46,72 @@ class EngineLife(Enum):
 
 
 class Keeper:
-    """Watches one instance; `step` is called once a second with the boot clock.
+    """Watches one instance; `step` is called once a second.
 
     Args:
         places: the instance's files.
+        charge: what it was given.
         log: the keeper's own log.
         metrics: filled from the view.
-        sender: takes alerts; None sends nowhere.
-        linger_s: how long it waits for an engine that is lost or has not come.
+        alerts: takes alerts.
+        clock: when it is.
+        watchdog: fetches its URL while the engine lives; None has none.
     """
 
     def __init__(
         self,
         places: Places,
+        charge: Charge,
         log: Log,
-        metrics: Metrics,
-        sender: AlertSender | None = None,
-        linger_s: float = LINGER_S,
+        alerts: Dispatcher,
+        clock: Clock,
+        watchdog: Watchdog | None = None,
     ) -> None:
         self.life = EngineLife.AWAITED
+        self.metrics = Metrics()
         self._places = places
         self._log = log
-        self._metrics = metrics
-        self._sender = sender
-        self._linger_ns = int(linger_s * _SECOND_NS)
+        self._alerts = alerts
+        self._clock = clock
+        self._watchdog = watchdog
+        self._linger_ns = int(charge.linger_s * _SECOND_NS)
         self._board: BoardReader | None = None
-        self._journal: JournalReader | None = None
-        self._seq = self._saved_seq()
+        self._journal = JournalAlerts(places, self._complain)
+        self._rules = Watch(charge.alerts.rules)
+        self._reviver = Reviver(places, charge.restarts)
+        self._reporter = Reporter(places.socket)
         self._changed_ns = 0
         self._starting: tuple[object, int] = (None, 0)
         self._complaint = ""
 
-    def step(self, now_ns: int) -> bool:
+    def step(self) -> bool:
         """Looks once at everything; False when there is nothing left to watch."""
+        now_ns = self._clock.now().mono_ns
         self._changed_ns = self._changed_ns or now_ns
         self._reopen_board()
-        self._follow_journal(now_ns)
+        for severity, key, text in self._journal.news():
+            self._alert(severity, key, text)
         life = self._look(now_ns)
         if life is not self.life:
             self._turn(life, now_ns)
+        self._alerts.step()
         self._show(now_ns)
-        if self.life is EngineLife.ALIVE or self.life is EngineLife.HUNG:
+        if self.life in (EngineLife.ALIVE, EngineLife.HUNG):
+            self._reviver.alive()
             return True
-        if self.life is EngineLife.GONE and self._ended():
-            self._log.event("info", "keeper.ended", why="the engine ended by itself")
-            return False
-        return now_ns - self._changed_ns < self._linger_ns
+        if self.life is EngineLife.GONE:
+            if self._journal.ended():
+                self._log.event("info", "keeper.ended", why="the engine ended by itself")
+                return False
+            self._revive(now_ns)
+        return self._reviver.waits or now_ns - self._changed_ns < self._linger_ns
 
     def close(self) -> None:
         """Closes what it reads."""
+        self._reporter.close()
+        self._journal.close()
         if self._board is not None:
             self._board.close()
-        if self._journal is not None:
-            self._journal.close()
 
     def _look(self, now_ns: int) -> EngineLife:
         holder = holder_of(self._places.lock)
@@ -129,27 +134,66 @@ class Keeper:
         if life is EngineLife.ALIVE:
             if was is not EngineLife.AWAITED:
                 self._log.event("info", "engine.back", was=was.value)
-                self._alert(Severity.WARNING, "engine.back", "the engine is back", now_ns)
+                self._alert(Severity.WARNING, "engine.back", "the engine is back")
             return
-        if life is EngineLife.GONE and self._ended():
+        if life is EngineLife.GONE and self._journal.ended():
             return
         age_s = self._heartbeat_age_s(now_ns)
         what = "hangs" if life is EngineLife.HUNG else "died"
         self._log.event("critical", "engine.lost", how=life.value, heartbeat_age_s=age_s)
         text = f"the engine {what}: last heartbeat {age_s:.0f} s ago; orders may rest at the venue"
-        self._alert(Severity.CRITICAL, f"engine.{life.value}", text, now_ns)
+        self._alert(Severity.CRITICAL, f"engine.{life.value}", text)
+
+    def _revive(self, now_ns: int) -> None:
+        outcome = self._reviver.step(now_ns)
+        if outcome is Outcome.NOTHING:
+            return
+        told = {"outcome": outcome.value, "attempt": self._reviver.attempt}
+        self._log.event("warn", "engine.restarted", **told)
+        if outcome is Outcome.GIVEN_UP:
+            text = "the engine died again and is not started any more; dailyarb starts it"
+            self._alert(Severity.CRITICAL, "engine.given_up", text)
+        else:
+            text = f"the engine is started anew, {self._reviver.attempt} this hour; never armed"
+            self._alert(Severity.WARNING, f"engine.restart.{self._reviver.attempt}", text)
 
     def _show(self, now_ns: int) -> None:
-        view: View | None = None
-        if self._board is not None:
-            try:
-                blob = self._board.read_view()
-                view = _decode_view(blob) if blob else None
-            except (BoardError, msgspec.DecodeError) as error:
-                self._complain(str(error))
-        age_s = (now_ns - view.mono_ns) / _SECOND_NS if view is not None else 0.0
-        undelivered = self._sender.undelivered if self._sender is not None else 0
-        self._metrics.update(view, self.life is EngineLife.ALIVE, age_s, undelivered)
+        view = self._view()
+        up = self.life is EngineLife.ALIVE
+        if up and view is not None:
+            for severity, key, text in self._rules.look(view):
+                self._alert(severity, key, text)
+        states = self._alerts.states()
+        if self._watchdog is not None:
+            if up:
+                self._watchdog.alive()
+            states.append(self._watchdog.state())
+        if up:
+            self._reporter.tell(states, now_ns)
+        channels = self._alerts.channels
+        facts = KeeperFacts(
+            up=up,
+            age_s=(now_ns - view.mono_ns) / _SECOND_NS if view is not None else 0.0,
+            life=self.life.value,
+            channels=tuple(states),
+            raised=dict(self._alerts.raised),
+            sent={channel.name: channel.sent for channel in channels},
+            failed={channel.name: channel.failed for channel in channels},
+            dropped={channel.name: channel.dropped for channel in channels},
+            held=self._alerts.held,
+            restarts=self._reviver.started,
+        )
+        self.metrics.update(view, facts)
+
+    def _view(self) -> View | None:
+        if self._board is None:
+            return None
+        try:
+            blob = self._board.read_view()
+            return _decode_view(blob) if blob else None
+        except (BoardError, msgspec.DecodeError) as error:
+            self._complain(str(error))
+            return None
 
     def _reopen_board(self) -> None:
         if self._board is not None and not self._board.replaced():
@@ -162,35 +206,8 @@ class Keeper:
             self._board.close()
         self._board = fresh
 
-    def _follow_journal(self, now_ns: int) -> None:
-        try:
-            if self._journal is None:
-                self._journal = JournalReader(self._places.journal)
-                spans = self._journal.runs()
-                # Alerts of earlier runs were told, or are of no use any more.
-                self._seq = max(self._seq, spans[-1].first_seq - 1 if spans else 0)
-            while rows := self._journal.since(self._seq, 500):
-                for row in rows:
-                    if isinstance(row.record, AlertRaised):
-                        told = row.record
-                        self._alert(told.severity, told.key, told.text, now_ns)
-                self._seq = rows[-1].seq
-                self._save_seq()
-        except JournalError as error:
-            self._complain(str(error))
-
-    def _ended(self) -> bool:
-        """Returns whether the newest run ended by itself."""
-        if self._journal is None:
-            return False
-        try:
-            spans = self._journal.runs()
-        except JournalError:
-            return False
-        return bool(spans) and spans[-1].ended
-
-    def _alert(self, severity: Severity, key: str, text: str, now_ns: int) -> None:
-        if self._sender is not None and self._sender.put(severity, key, text, now_ns):
+    def _alert(self, severity: Severity, key: str, text: str) -> None:
+        if self._alerts.put(severity, key, text):
             self._log.event("info", "alert.raised", alert=key, severity=severity.value)
 
     def _heartbeat_age_s(self, now_ns: int) -> float:
@@ -202,74 +219,3 @@ class Keeper:
         if text != self._complaint:
             self._complaint = text
             self._log.event("warn", "keeper.troubled", what=text)
-
-    def _saved_seq(self) -> int:
-        try:
-            return int((self._places.state_dir / "keeper.seq").read_text())
-        except (OSError, ValueError):
-            return 0
-
-    def _save_seq(self) -> None:
-        path = self._places.state_dir / "keeper.seq"
-        try:
-            path.write_text(f"{self._seq}\n")
-        except OSError as error:
-            self._complain(f"{path.name}: {error.strerror}")
-
-
-def keeper_argv(instance: str, core: int | None, port: int = PORT) -> list[str]:
-    """Returns the command that starts a keeper; 0 for `port` exports no metrics."""
-    words = [sys.executable, "-m", "dailyarb.runtime.keeper", "--instance", instance]
-    return [*words, "--core", str(-1 if core is None else core), "--port", str(port)]
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Runs a keeper until its engine ends or a signal comes; returns the exit code."""
-    words = argparse.ArgumentParser(prog="dailyarb-keeper")
-    words.add_argument("--instance", default="main")
-    words.add_argument("--core", type=int, default=-1, help="the engine's core, to stay off")
-    words.add_argument("--port", type=int, default=PORT, help="metrics; 0 for none")
-    words.add_argument("--linger", type=float, default=LINGER_S, help="seconds without an engine")
-    given = words.parse_args(argv)
-    stay_off(given.core if given.core >= 0 else None)
-    places = Places(given.instance)
-    places.make()
-    try:
-        told = json.dumps({"pid": os.getpid(), "instance": given.instance})
-        lock = take_lock(f"keeper of {given.instance}", places.state_dir / "keeper.lock", told)
-    except InstanceBusy:
-        return 0  # another keeper watches already, and will see a new engine come
-    log = setup(LogSettings(), "keeper", given.instance, places.state_dir / "keeper.jsonl")
-    urls = [url for url in os.environ.pop(URLS_ENV, "").split("\n") if url]
-    for url in urls:
-        log.redactor.register(url)
-    try:
-        sender = AlertSender(apprise_send(urls), given.instance) if urls else None
-    except ValueError as error:
-        log.event("error", "alert.failed", what=str(error))
-        sender = None
-    metrics = Metrics()
-    if given.port:
-        try:
-            log.event("info", "keeper.started", port=metrics.serve(given.port))
-        except OSError as error:
-            log.event("warn", "keeper.started", port=0, why=error.strerror)
-    _watch(Keeper(places, log, metrics, sender, given.linger))
-    if sender is not None:
-        sender.close(10.0)
-    log.close()
-    os.close(lock)
-    return 0
-
-
-def _watch(keeper: Keeper) -> None:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    while keeper.step(time.clock_gettime_ns(_BOOT)) and not stop.wait(STEP_S):
-        pass
-    keeper.close()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -91,6 +91,7 @@ CATALOGUE: tuple[tuple[str, str], ...] = (
     ("keeper.troubled", "the keeper could not read board or journal, or keep its place"),
     ("engine.lost", "the engine gives no sign of life"),
     ("engine.back", "the engine gives signs of life again"),
+    ("engine.restarted", "the keeper started an engine anew, or gave up"),
     ("alert.raised", "an alert was raised"),
     ("alert.sent", "an alert was delivered"),
     ("alert.failed", "an alert could not be delivered"),

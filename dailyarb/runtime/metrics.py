@@ -1,26 +1,60 @@
 """Prometheus metrics, built from the engine's `View`: nothing is counted twice.
 
 Names are those of the status rows and log fields. Labels are bounded: strategies, evidence,
-feeds, stages, breakers and limits are finite, and markets are no label at all.
+feeds, stages, breakers, limits and channels are finite, and markets are no label at all.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+import msgspec
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
+from dailyarb.core.domain.events import LATENCY_BOUNDS_NS, AlertState
+from dailyarb.core.domain.ids import Severity
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.view import View
 
-ADDRESS = "127.0.0.1"
-PORT = 9464
 _USD = 1_000_000
-_REASONS_MAX = 64
+_ROWS_MAX = 64  # of any list whose rows become labels
+VIEW_AGE_MAX_S = 5.0
 
 Sample = tuple[Sequence[str], float]
+
+
+class KeeperFacts(msgspec.Struct, frozen=True):
+    """Is what the keeper itself has to tell beside the engine's view.
+
+    Attributes:
+        up: whether the engine gives signs of life.
+        age_s: age of its newest view.
+        life: what the keeper knows of it, in one word.
+        channels: how each alert channel is.
+        raised: alerts since the keeper began, by severity.
+        sent: alerts delivered, by channel; failed: those given up; dropped: no room for them.
+        held: alerts held back because they had just been told.
+        restarts: engines it has started anew.
+    """
+
+    up: bool = False
+    age_s: float = 0.0
+    life: str = "awaited"
+    channels: tuple[AlertState, ...] = ()
+    raised: dict[Severity, int] = {}
+    sent: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    dropped: dict[str, int] = {}
+    held: int = 0
+    restarts: int = 0
 
 
 class Metrics:
@@ -31,38 +65,48 @@ class Metrics:
         self.registry.register(self)
         self._lock = threading.Lock()
         self._view: View | None = None
-        self._up = False
-        self._age_s = 0.0
-        self._undelivered = 0
+        self._facts = KeeperFacts()
 
-    def update(self, view: View | None, up: bool, age_s: float, undelivered: int = 0) -> None:
-        """Takes the newest view; `up` says whether the engine lives, age_s how old it is."""
+    def update(self, view: View | None, facts: KeeperFacts) -> None:
+        """Takes the newest view and what the keeper knows."""
         with self._lock:
-            self._view, self._up, self._age_s = view, up, age_s
-            self._undelivered = undelivered
+            self._view, self._facts = view, facts
 
-    def serve(self, port: int = PORT, address: str = ADDRESS) -> int:
-        """Listens for scrapers on its own thread and returns the port.
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Returns whether the engine lives, with the facts that say so."""
+        _, facts = self._newest()
+        return facts.up, {"engine": facts.life, "view_age_s": round(facts.age_s, 3)}
 
-        Raises:
-            OSError: the port is taken.
-        """
-        server, _ = start_http_server(port, address, self.registry)
-        return int(server.server_port)
+    def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Returns whether the engine lives, has reconciled and shows it; and its rung."""
+        view, facts = self._newest()
+        if view is None:
+            return False, {"engine": facts.life, "ready": False}
+        good = facts.up and facts.age_s <= VIEW_AGE_MAX_S and not view.booting
+        return good, {
+            "engine": facts.life,
+            "ready": good,
+            "booting": [step.name for step in view.booting if not step.done],
+            "mode": view.mode.value,
+            "rung": view.rung.name,
+            "rung_cause": view.rung_cause.value,
+            "armed": view.armed,
+        }
 
     def collect(self) -> Iterable[Metric]:
-        """Yields all families; without a view only whether the engine lives."""
-        with self._lock:
-            view, up, age_s, undelivered = self._view, self._up, self._age_s, self._undelivered
-        yield _gauge("dailyarb_up", "Whether the engine gives signs of life.", up)
-        yield _gauge("dailyarb_view_age_seconds", "Age of the newest view.", age_s)
-        yield _gauge("dailyarb_alerts_undelivered", "Alerts not delivered.", undelivered)
+        """Yields all families; without a view only what the keeper itself knows."""
+        view, facts = self._newest()
+        yield from _keeper(facts)
         if view is not None:
             yield from _money(view)
             yield from _orders(view)
             yield from _risk(view)
             yield from _feeds(view)
             yield from _process(view)
+
+    def _newest(self) -> tuple[View | None, KeeperFacts]:
+        with self._lock:
+            return self._view, self._facts
 
 
 def _gauge(name: str, what: str, value: float) -> GaugeMetricFamily:
@@ -78,13 +122,46 @@ def _gauges(
     return family
 
 
+def _counter(name: str, what: str, value: float) -> CounterMetricFamily:
+    return CounterMetricFamily(name, what, value=float(value))
+
+
 def _counters(
     name: str, what: str, labels: Sequence[str], samples: Iterable[Sample]
 ) -> CounterMetricFamily:
     family = CounterMetricFamily(name, what, labels=list(labels))
-    for values, number in samples:
-        family.add_metric(list(values), float(number))
+    sums: dict[tuple[str, ...], float] = {}
+    for values, number in samples:  # rows of one name are one series
+        sums[tuple(values)] = sums.get(tuple(values), 0.0) + number
+    for each, number in sums.items():
+        family.add_metric(list(each), number)
     return family
+
+
+def _keeper(facts: KeeperFacts) -> Iterable[Metric]:
+    yield _gauge("dailyarb_up", "Whether the engine gives signs of life.", facts.up)
+    yield _gauge("dailyarb_view_age_seconds", "Age of the newest view.", facts.age_s)
+    yield _counter("dailyarb_engine_restarts", "Engines the keeper started anew.", facts.restarts)
+    yield _counters(
+        "dailyarb_alerts", "Alerts raised, told or not.", ("severity",),
+        [((severity.value,), facts.raised.get(severity, 0)) for severity in Severity],
+    )  # fmt: skip
+    yield _counter("dailyarb_alerts_held", "Alerts not told again so soon.", facts.held)
+    channel = ("channel",)
+    for name, what, counts in (
+        ("dailyarb_alerts_sent", "Alerts delivered.", facts.sent),
+        ("dailyarb_alerts_failed", "Alerts given up.", facts.failed),
+        ("dailyarb_alerts_dropped", "Alerts there was no room for.", facts.dropped),
+    ):
+        yield _counters(name, what, channel, [((key,), n) for key, n in counts.items()])
+    yield _gauges(
+        "dailyarb_alert_channel_up", "Whether an alert channel delivers.", channel,
+        [((state.channel,), state.ok) for state in facts.channels],
+    )  # fmt: skip
+    undelivered = sum(state.undelivered for state in facts.channels)
+    yield _gauge("dailyarb_alerts_undelivered", "Alerts not delivered.", undelivered)
+    waits_s = max((state.critical_s for state in facts.channels), default=0.0)
+    yield _gauge("dailyarb_alert_critical_wait_seconds", "A critical one's wait.", waits_s)
 
 
 def _money(view: View) -> Iterable[Metric]:
@@ -119,8 +196,8 @@ def _money(view: View) -> Iterable[Metric]:
 
 
 def _orders(view: View) -> Iterable[Metric]:
-    stages = [row for row in view.funnel[:_REASONS_MAX] if not row.loss]
-    losses = [row for row in view.funnel[:_REASONS_MAX] if row.loss]
+    stages = [row for row in view.funnel[:_ROWS_MAX] if not row.loss]
+    losses = [row for row in view.funnel[:_ROWS_MAX] if row.loss]
     yield _counters(
         "dailyarb_orders", "Orders of this run that reached a stage.", ("stage",),
         [((row.name,), row.count) for row in stages],
@@ -136,6 +213,10 @@ def _orders(view: View) -> Iterable[Metric]:
     yield _gauge("dailyarb_open_orders", "Orders open at the venue.", view.open_orders)
     yield _gauge("dailyarb_unknown_orders", "Orders of unknown outcome.", view.unknown_orders)
     yield _gauge("dailyarb_pairs_open", "Pairs not yet complete.", view.pairs_open)
+    yield _counters(
+        "dailyarb_pairs", "Pairs of this run, by how they ended.", ("result",),
+        [((row.name,), row.count) for row in view.pairs],
+    )  # fmt: skip
 
 
 def _risk(view: View) -> Iterable[Metric]:
@@ -185,18 +266,17 @@ def _feeds(view: View) -> Iterable[Metric]:
 
 
 def _process(view: View) -> Iterable[Metric]:
-    quantiles = (("0.5", "p50_us"), ("0.99", "p99_us"), ("0.999", "p999_us"), ("1", "max_us"))
+    histogram = HistogramMetricFamily(
+        "dailyarb_latency_seconds", "Latency of a stage of this run.", labels=["stage"]
+    )
+    bounds = [f"{ns / 1e9:.9f}".rstrip("0").rstrip(".") for ns in LATENCY_BOUNDS_NS]
+    for row in view.buckets[:_ROWS_MAX]:
+        pairs = zip((*bounds, "+Inf"), row.counts, strict=True)
+        histogram.add_metric([row.stage], [(b, float(n)) for b, n in pairs], row.sum_s)
+    yield histogram
     yield _gauges(
-        "dailyarb_latency_seconds", "Latency of a stage, by quantile.", ("stage", "quantile"),
-        [
-            ((row.stage, quantile), getattr(row, which) / 1e6)
-            for row in view.latency
-            for quantile, which in quantiles
-        ],
-    )  # fmt: skip
-    yield _counters(
-        "dailyarb_latency_samples", "Measurements of a stage.", ("stage",),
-        [((row.stage,), row.count) for row in view.latency],
+        "dailyarb_latency_max_seconds", "Longest of this run.", ("stage",),
+        [((row.stage,), row.max_us / 1e6) for row in view.latency[:_ROWS_MAX]],
     )  # fmt: skip
     process = view.process
     for name, what, number in (

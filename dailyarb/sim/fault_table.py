@@ -115,7 +115,10 @@ ELSEWHERE: dict[str, Elsewhere] = {
               f"{_RUN}::test_the_second_signal_leaves_at_once_and_says_what_is_unverified"),
     "F82": _t("daylight saving", f"{_CATALOG}::test_the_night_the_clocks_change"),
     "F83": _t("alert channel down",
-              "unit/test_alert.py::test_a_hanging_channel_costs_lesser_alerts_first"),
+              "unit/test_alert.py::test_a_hanging_channel_holds_up_its_own_queue_only",
+              "unit/test_alert.py::test_a_critical_alert_is_never_given_up",
+              "unit/test_core_channels.py::"
+              "test_a_critical_alert_that_reached_nobody_lowers_the_rung_only_where_that_is_asked"),
     "F85": _t("console frozen or flooding",
               f"{_KILL}::test_a_reader_frozen_inside_a_read_bounds_the_wal",
               "unit/test_control.py::test_a_flood_is_refused_and_counted"),

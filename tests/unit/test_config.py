@@ -281,19 +281,54 @@ class TestSecrets:
         path = write(PACKAGED.replace('private_key = ""', f'private_key = "{value}"'))
         assert config.load(path).settings.credentials.private_key == value
 
-    def test_an_address_for_alerts_is_a_secret_too(self, write) -> None:
-        path = write(with_line("urls", f'urls = ["tgram://{self.CANARY}/1"]'))
+    @pytest.mark.parametrize("key", ["url", "watchdog_url"])
+    def test_an_address_for_alerts_is_a_secret_too(self, write, key) -> None:
+        path = write(with_line(key, f'{key} = "tgram://{self.CANARY}/1"'))
         problem = only(faults(path))
-        assert problem.key == "alerts.urls"
+        assert problem.key == {"url": "alerts.routes.phone.url"}.get(key, f"alerts.{key}")
         assert self.CANARY not in str(problem)
-        path = write(with_line("urls", f'urls = "tgram://{self.CANARY}/1"'))
+        path = write(with_line(key, f'{key} = ["tgram://{self.CANARY}/1"]'))
         assert self.CANARY not in str(only(faults(path)))
-        path = write(with_line("urls", 'urls = ["env:ALERTS"]'))
-        assert config.load(path).settings.alerts.urls == ("env:ALERTS",)
+        path = write(with_line(key, f'{key} = "env:ALERTS"'))
+        alerts = config.load(path).settings.alerts
+        assert "env:ALERTS" in (alerts.watchdog_url, alerts.routes["phone"].url)
 
     def test_a_wallet_address_is_public(self, write) -> None:
         path = write(PACKAGED.replace('wallet = ""', f'wallet = "0x{"a1" * 20}"'))
         assert config.load(path).settings.credentials.wallet.startswith("0x")
+
+
+class TestAlerts:
+    @pytest.mark.parametrize(
+        ("key", "said", "hint"),
+        [
+            ("quiet_hours", '"22:00-24:00"', "HH:MM-HH:MM"),
+            ("quiet_hours", '"22:00"', "HH:MM-HH:MM"),
+            ("severity", '"LOUD"', "WARNING"),
+            ("tags", '["monny"]', "money"),
+            ("per_minute", "1", "2 to 600"),
+        ],
+    )
+    def test_a_faulty_key_is_told_with_what_is_allowed(self, write, key, said, hint) -> None:
+        problem = only(faults(write(with_line(key, f"{key} = {said}"))))
+        assert problem.key.rpartition(".")[2] == key
+        assert hint in problem.hint
+
+    def test_routes_have_names_of_their_own(self, write) -> None:
+        text = PACKAGED + '\n[alerts.routes.slack]\nurl = "env:SLACK"\ntags = ["money", "disk"]\n'
+        routes = config.load(write(text)).settings.alerts.routes
+        assert list(routes) == ["phone", "slack"]
+        assert [tag.value for tag in routes["slack"].tags] == ["money", "disk"]
+        path = write(PACKAGED + '\n[alerts.routes."my phone"]\nurl = ""\n')
+        assert only(faults(path)).key == "alerts.routes.my phone"
+
+    def test_their_number_is_bounded(self, write) -> None:
+        many = "".join(f'\n[alerts.routes.r{n}]\nurl = ""\n' for n in range(16))
+        assert "at most 16" in str(only(faults(write(PACKAGED + many))))
+
+    def test_quiet_hours_are_hours_of_a_day(self, write) -> None:
+        path = write(with_line("quiet_hours", 'quiet_hours = "22:00-06:30"'))
+        assert config.load(path).settings.alerts.quiet_hours == "22:00-06:30"
 
 
 class TestFiles:

@@ -253,6 +253,14 @@ def _tools(sub: Sub) -> None:
     )
     verb = add_verb(
         sub,
+        "runbook",
+        "what to do about a symptom, a breaker, a gate or an alert",
+        "dailyarb runbook loss.day",
+        "runbook:runbook",
+    )
+    verb.add_argument("name", nargs="?", default="", metavar="NAME", help="default: the whole page")
+    verb = add_verb(
+        sub,
         "venues",
         "the embedded venues alone, for other clients to connect to",
         "dailyarb venues --port 8700 --seed 7",

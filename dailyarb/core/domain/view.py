@@ -223,7 +223,7 @@ class LimitRow(Pane, frozen=True, gc=False):
 
 
 class BreakerRow(Pane, frozen=True, gc=False):
-    """Is one circuit breaker."""
+    """Is one trading breaker, or one rule of degradation."""
 
     name: str
     now: float | None
@@ -234,6 +234,19 @@ class BreakerRow(Pane, frozen=True, gc=False):
     reset: str  # auto, manual
     since_ns: int | None
     trips: int
+    cause: str = ""
+
+
+class CircuitRow(Pane, frozen=True, gc=False):
+    """Is the circuit of one dependency; the effect holds while it is not CLOSED."""
+
+    name: str
+    state: str  # CLOSED, OPEN, HALF_OPEN
+    count: int  # failures in a row while CLOSED, successes in a row while HALF_OPEN
+    limit: int  # at which it opens, or closes
+    effect: Rung
+    since_ns: int | None  # venue time of the last change of state
+    opened: int
     cause: str = ""
 
 
@@ -396,3 +409,4 @@ class View(Pane, frozen=True, gc=False):
     channels: tuple[ChannelRow, ...] = ()
     buckets: tuple[StageBuckets, ...] = ()
     pairs: tuple[FunnelRow, ...] = ()  # of this run, by how they ended
+    circuits: tuple[CircuitRow, ...] = ()

@@ -9,7 +9,7 @@ from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.ids import GATE_FACTS, Gate, StrategyId
 from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.rung import Rung, RungCause
-from dailyarb.core.domain.view import BreakerRow, FunnelRow, GateRow, LimitRow, RungRow
+from dailyarb.core.domain.view import BreakerRow, CircuitRow, FunnelRow, GateRow, LimitRow, RungRow
 from dailyarb.core.engine.state import State, Tallies
 from dailyarb.core.execution.pairs import Pairs
 from dailyarb.core.risk.exposure import Outlook
@@ -171,6 +171,30 @@ def breaker_rows(state: State) -> tuple[BreakerRow, ...]:
     return tuple(rows)
 
 
+def circuit_rows(state: State) -> tuple[CircuitRow, ...]:
+    """Returns every circuit: state, what it counts, effect and since when."""
+    return tuple(
+        CircuitRow(
+            name,
+            c.state.value,
+            c.count,
+            c.wanted,
+            c.rule.effect,
+            c.since.wall_ns or None,
+            c.opened,
+            c.cause or c.rule.what,
+        )
+        for name, c in state.circuits.by_name.items()
+    )
+
+
+def _holds(state: State) -> str:
+    rungs = state.rungs
+    if rungs.breaker is Rung.FULL:
+        return "none tripped"
+    return f"{rungs.breaker_cause.value} {rungs.breaker_name}"
+
+
 def rung_rows(state: State) -> tuple[RungRow, ...]:
     """Returns every rung in force and its cause."""
     rungs = state.rungs
@@ -178,7 +202,7 @@ def rung_rows(state: State) -> tuple[RungRow, ...]:
     rows = [
         RungRow("global", overall, cause, detail),
         RungRow("operator", rungs.operator, RungCause.OPERATOR, rungs.operator_reason),
-        RungRow("breakers", rungs.breaker, RungCause.BREAKER, rungs.breaker_name or "none tripped"),
+        RungRow("breakers", rungs.breaker, rungs.breaker_cause, _holds(state)),
     ]
     for strategy in state.strategies:
         paused = strategy.id in rungs.paused

@@ -155,12 +155,14 @@ class Circuit:
             self.count = 0
             return None
         self.count += 1
-        wanted = {
-            Needs.ONCE: 1,
-            Needs.FAILURES: self.limits.failures,
-            Needs.SUCCESSES: self.limits.successes,
-        }[needs]
-        return self._move(then, now) if self.count >= wanted else None
+        full = needs is Needs.ONCE or self.count >= self.wanted
+        return self._move(then, now) if full else None
+
+    @property
+    def wanted(self) -> int:
+        """Returns how often in a row something must be heard that the present state counts."""
+        half = self.state is CircuitState.HALF_OPEN
+        return self.limits.successes if half else self.limits.failures
 
     def tick(self, now: Instant) -> CircuitChange | None:
         """Lets time pass: the open time ends, or a probe was not answered."""
@@ -211,3 +213,7 @@ class Circuits:
             if circuit.state is not CircuitState.CLOSED and circuit.rule.effect < lowest:
                 lowest, name = circuit.rule.effect, circuit.rule.name
         return lowest, name
+
+    def open(self) -> int:
+        """Returns how many are not closed."""
+        return sum(c.state is not CircuitState.CLOSED for c in self.by_name.values())

@@ -84,6 +84,38 @@ RULES: tuple[BreakerRule, ...] = (
 )
 
 
+# Which setting each limit comes from; "" where it is fixed.
+LIMIT_KEYS: dict[str, str] = {
+    "feed.pm": "feeds.silent_feed_ms",
+    "feed.binance": "feeds.silent_feed_ms",
+    "feed.settle": "feeds.silent_feed_ms",
+    "feed.user": "feeds.silent_feed_ms",
+    "loss.day": "risk.max_day_loss_usd",
+    "loss.drawdown": "breakers.max_drawdown_usd",
+    "loss.streak": "breakers.loss_streak",
+    "naked": "risk.max_partial_exposure_usd",
+    "fee.gap": "breakers.max_fee_gap_e5",
+    "order.unknown": "risk.max_unknown_orders",
+    "order.reject": "breakers.max_reject_percent",
+    "order.latency": "breakers.max_latency_p99_ms",
+    "slippage": "breakers.max_slippage_cents",
+    "clock": "engine.max_wall_offset_ms",
+    "loop.lag": "engine.max_loop_lag_ms",
+    "book.gap": "breakers.max_book_gaps",
+    "journal": "journal.max_sync_age_ms",
+    "journal.stuck": "journal.max_sync_age_ms",
+    "task": "",
+    "venue.mode": "",
+    "auth": "",
+    "wallet": "",
+    "alerts": "alerts.lower_rung_after_s",
+    "health.pm": "degradation.min_health",
+    "health.binance": "degradation.min_health",
+    "slow": "degradation.reduce_latency_ms",
+    "near.limit": "degradation.near_limit",
+}
+
+
 def limits(settings: Settings) -> dict[str, float]:
     """Returns each breaker's limit in its own unit; one that counts trips above the limit."""
     risk, rules, feeds = settings.risk, settings.breakers, settings.feeds

@@ -11,7 +11,7 @@ from dailyarb.tui.widgets.pane import LinePane
 from dailyarb.tui.widgets.table import Record, TablePane
 
 if TYPE_CHECKING:
-    from dailyarb.core.domain.view import AuditRow, BreakerRow, Desk, LimitRow
+    from dailyarb.core.domain.view import AuditRow, BreakerRow, CircuitRow, Desk, LimitRow
     from dailyarb.tui.scene import Scene
 
 _STATE_STYLES = {"ok": "ok", "warn": "warn", "TRIPPED": "critical", "latched": "critical"}
@@ -84,14 +84,19 @@ class Breakers(TablePane):
         """Returns how many are tripped."""
         if scene.view is None:
             return "breakers", ""
-        return f"breakers {scene.view.breakers_tripped}/{len(scene.view.breakers)} tripped", ""
+        every = len(scene.view.breakers) + len(scene.view.circuits)
+        return f"breakers {scene.view.breakers_tripped}/{every} tripped", ""
 
     def records(self, scene: Scene) -> list[Record]:
-        """Returns the breakers, tripped ones on top."""
+        """Returns the breakers and circuits, tripped and open ones on top."""
         if scene.view is None:
             return []
         rows = sorted(scene.view.breakers, key=lambda row: row.state in {"ok", "warn"})
-        return [_breaker(row, scene.local_time) for row in rows]
+        circuits = sorted(scene.view.circuits, key=lambda row: row.state == "CLOSED")
+        shown = [_breaker(row, scene.local_time) for row in rows]
+        found = [_circuit(row, scene.local_time) for row in circuits]
+        first = sum(row.state != "CLOSED" for row in circuits)
+        return [*found[:first], *shown, *found[first:]]
 
 
 def _breaker(row: BreakerRow, local: bool) -> Record:
@@ -107,6 +112,25 @@ def _breaker(row: BreakerRow, local: bool) -> Record:
         "cause": row.cause or "-",
     }
     return Record(row.name, cells, row, {"trips": float(row.trips)})
+
+
+_CIRCUIT_WORDS = {"CLOSED": ("ok", "ok"), "OPEN": ("OPEN", "critical"),
+                  "HALF_OPEN": ("PROBING", "warn")}  # fmt: skip
+
+
+def _circuit(row: CircuitRow, local: bool) -> Record:
+    cells: dict[str, Cell] = {
+        "name": f"~{row.name}",
+        "now": f.count(row.count),
+        "trip": f.count(row.limit),
+        "state": _CIRCUIT_WORDS.get(row.state, (row.state, "")),
+        "effect": row.effect.name if row.effect < Rung.FULL else "-",
+        "reset": "auto",
+        "since": f.clock(row.since_ns, local) if row.since_ns is not None else "-",
+        "trips": f.count(row.opened),
+        "cause": row.cause or "-",
+    }
+    return Record(f"circuit.{row.name}", cells, row, {"trips": float(row.opened)})
 
 
 class Rungs(LinePane):

@@ -28,8 +28,16 @@ import pytest
 from dailyarb.core.domain.events import FeedStatus
 from dailyarb.core.domain.intents import IntentKind
 from dailyarb.core.domain.market import Outcome
-from dailyarb.core.domain.orders import OrderState
-from dailyarb.core.domain.records import MarketSeen, OrderMoved, OrderSigned, RungSet, RunStarted
+from dailyarb.core.domain.orders import FillState, OrderState
+from dailyarb.core.domain.records import (
+    FillBooked,
+    FillProven,
+    MarketSeen,
+    OrderMoved,
+    OrderSigned,
+    RungSet,
+    RunStarted,
+)
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.view import View
 from dailyarb.core.ledger.ledger import Ledger
@@ -221,6 +229,24 @@ def machine() -> Iterator[Machine]:
             yield found
         finally:
             found.close()
+
+
+def unproven(rows: list[Row]) -> set[tuple[str, str]]:
+    """Returns the fills of a journal that are neither final nor voided."""
+    found: set[tuple[str, str]] = set()
+    for row in rows:
+        record = row.record
+        if isinstance(record, FillBooked) and record.state is FillState.PROVISIONAL:
+            found.add((record.trade_id, record.order_id))
+        elif isinstance(record, FillProven):
+            found.discard((record.trade_id, record.order_id))
+    return found
+
+
+def settled_down(desk: Machine) -> None:
+    """Waits until a halted engine has nothing at the venue and nothing unproven."""
+    until(lambda: desk.state()["open_orders"] == [], "all cancelled")
+    until(lambda: not unproven(desk.rows()), "every fill is final", 60)
 
 
 def our_shares(rows: list[Row]) -> tuple[Ledger, dict[str, int]]:

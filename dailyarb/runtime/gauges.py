@@ -104,6 +104,7 @@ class Gauges:
             max_ms=worst / 1e6,
             cpu_percent=percent,
             rss_mb=rss_mb(),
+            tasks=len(asyncio.all_tasks()),
             gc_ms=self._gc_ms,
             open_files=_open_files(),
             disk_free_gb=shutil.disk_usage(self._folder).free / 1e9,

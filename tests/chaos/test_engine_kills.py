@@ -16,7 +16,7 @@ import pytest
 
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import TERMINAL
-from dailyarb.core.domain.records import FillBooked, FillProven, PairClosed
+from dailyarb.core.domain.records import FillBooked, PairClosed
 from dailyarb.core.domain.rung import Rung
 from dailyarb.runtime.control import ControlClient
 from tests.processes import (
@@ -27,6 +27,7 @@ from tests.processes import (
     orders_while_halted,
     our_shares,
     runs,
+    settled_down,
     theirs,
     until,
 )
@@ -55,20 +56,8 @@ def settle_down(desk: Machine) -> Engine:
     engine = desk.start().reconciled()
     with ControlClient(desk.places.socket) as control:
         assert control.send(OperatorVerb.HALT, reason="count").ok
-    until(lambda: desk.state()["open_orders"] == [], "all cancelled")
-    until(lambda: not unproven(desk), "every fill is final", 40)
+    settled_down(desk)
     return engine
-
-
-def unproven(desk: Machine) -> set[tuple[str, str]]:
-    open_: set[tuple[str, str]] = set()
-    for row in desk.rows():
-        record = row.record
-        if isinstance(record, FillBooked) and record.state.value == "PROVISIONAL":
-            open_.add((record.trade_id, record.order_id))
-        elif isinstance(record, FillProven):
-            open_.discard((record.trade_id, record.order_id))
-    return open_
 
 
 def judge(desk: Machine, kills: int) -> None:

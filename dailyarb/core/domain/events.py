@@ -307,6 +307,7 @@ class LoopLag(Fact, frozen=True, gc=False):
     open_files: int = 0
     disk_free_gb: float = 0.0
     journal_mb: float = 0.0
+    tasks: int = 0
 
 
 class Woke(Fact, frozen=True, gc=False):

@@ -1,0 +1,327 @@
+"""The soak on loopback: the real program against real sockets, under random faults, for an hour.
+
+    python -m tests.soak_live --minutes 60 --seed 1
+
+Prints one JSON object. Availability is the share of samples in which the engine could open
+positions (its rung allows entries, its view is fresh) among those in which the venue could be
+traded: no fault of the venue or of the network was on. What the engine needs to come back after a
+fault, be it a restart of its own process or a breaker's hysteresis, counts against it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from dailyarb.core.domain.errors import DailyarbError
+from dailyarb.core.domain.operator import OperatorVerb
+from dailyarb.core.domain.records import FillBooked
+from dailyarb.core.domain.rung import Rung
+from dailyarb.core.domain.view import View
+from dailyarb.runtime.control import ControlClient
+from tests.processes import (
+    Engine,
+    Machine,
+    machine,
+    orders_while_halted,
+    our_shares,
+    runs,
+    settled_down,
+    theirs,
+    until,
+)
+
+STEP_S = 0.1
+FRESH_NS = 500_000_000
+DOWN_S = 1.5  # how long a killed engine stays away, as a supervisor that starts it again
+TARGET = 0.999
+CENT_E6 = 10_000
+
+
+class Fault(NamedTuple):
+    """Is one kind of fault: how it begins and ends, and whether the venue can be traded in it."""
+
+    name: str
+    weight: int
+    seconds: tuple[float, float]
+    begin: Callable[[Soak], None]
+    end: Callable[[Soak], None]
+    venue_down: bool
+
+
+@dataclass
+class Tally:
+    """Is what the samples say."""
+
+    samples: int = 0
+    venue_up: int = 0
+    could: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+    recovery_s: dict[str, list[float]] = field(default_factory=dict)
+    sizes: list[tuple[float, float, int, int, int]] = field(default_factory=list)
+
+
+def _nothing(soak: Soak) -> None:
+    del soak
+
+
+def _control(op: str, **body: Any) -> Callable[[Soak], None]:
+    return lambda soak: _done(soak.desk.control_do(op, **body))
+
+
+def _done(answer: dict[str, Any]) -> None:
+    assert "error" not in answer, answer
+
+
+def _silence(venue: str, on: bool) -> Callable[[Soak], None]:
+    return _control("silence", venue=venue, on=on)
+
+
+def _kill(soak: Soak) -> None:
+    soak.kill()
+
+
+def _freeze(soak: Soak) -> None:
+    soak.engine.signal(signal.SIGSTOP)
+
+
+def _thaw(soak: Soak) -> None:
+    soak.engine.signal(signal.SIGCONT)
+
+
+FAULTS = (
+    Fault("cut_market_socket", 3, (0, 0), _control("cut", venue="clob", count=1), _nothing, False),
+    Fault("cut_reference_socket", 3, (0, 0), _control("cut", venue="binance", count=1),
+          _nothing, False),
+    Fault("cut_all_polymarket", 1, (0, 0), _control("cut", venue="clob"), _nothing, False),
+    Fault("reference_silent", 2, (2, 6), _silence("binance", True), _silence("binance", False),
+          True),
+    Fault("market_silent", 2, (4, 8), _silence("clob", True), _silence("clob", False), True),
+    Fault("settlement_silent", 1, (5, 9), _silence("settlement", True),
+          _silence("settlement", False), True),
+    Fault("user_stream_silent", 2, (3, 20), _silence("user", True), _silence("user", False), False),
+    Fault("venue_restart", 1, (5, 15), _control("mode", mode="restart"),
+          _control("mode", mode=""), True),
+    Fault("venue_post_only", 1, (5, 15), _control("mode", mode="post_only"),
+          _control("mode", mode=""), True),
+    Fault("venue_cancel_only", 1, (5, 10), _control("mode", mode="cancel_only"),
+          _control("mode", mode=""), True),
+    Fault("engine_frozen", 1, (1, 3), _freeze, _thaw, False),
+)  # fmt: skip
+KILL = Fault("engine_killed", 0, (DOWN_S, DOWN_S), _kill, lambda soak: soak.begin(), False)
+
+
+class Soak:
+    """Is one soak: an engine, its venues, the faults and what is seen of them.
+
+    Args:
+        desk: the machine it runs on.
+        seed: names the faults and their moments.
+        minutes: how long.
+        pause_s: mean time between two faults.
+        kills: how many times the engine is killed, in the first third: sizes need a long life.
+    """
+
+    def __init__(
+        self, desk: Machine, seed: int, minutes: float, pause_s: float, kills: int
+    ) -> None:
+        self.desk = desk
+        self.rng = random.Random(seed)
+        self.seconds = minutes * 60.0
+        self.pause_s = pause_s
+        self.tally = Tally()
+        self.counts: Counter[str] = Counter()
+        self.killed = 0
+        self.engine: Engine
+        self._kill_at = sorted(self.rng.uniform(60.0, self.seconds / 3) for _ in range(kills))
+        self._fault: Fault | None = None
+        self._ends = 0.0
+        self._last = ""
+        self._hurt_at = 0.0
+        self._gone = ""  # the run that was killed: its last view is still on the board
+
+    def begin(self) -> None:
+        """Starts an engine; it is waited for by looking only."""
+        self.engine = self.desk.start(config=self.desk.config())
+
+    def kill(self) -> None:
+        """Kills the engine, wherever it is."""
+        self.killed += 1
+        view = self._view()
+        self._gone = view.run if view is not None else ""
+        self.engine.kill()
+
+    def run(self) -> None:
+        """Lives through the faults."""
+        self.begin()
+        self.engine.reconciled()
+        began = now = time.monotonic()
+        due = began + self._wait_s()
+        while now - began < self.seconds:
+            if self._fault is not None and now >= self._ends:
+                self._fault.end(self)
+                if not self._hurt_at:
+                    self._last, self._hurt_at = self._fault.name, now
+                self._fault = None
+            elif self._fault is None and self._kill_at and now - began >= self._kill_at[0]:
+                del self._kill_at[0]
+                self._strike(KILL, now)
+            elif self._fault is None and now >= due:
+                weights = [fault.weight for fault in FAULTS]
+                self._strike(self.rng.choices(FAULTS, weights)[0], now)
+                due = now + self._wait_s()
+            self._look(now, now - began)
+            until(lambda end=now + STEP_S: time.monotonic() >= end, "the next look")
+            now = time.monotonic()
+        if self._fault is not None:
+            self._fault.end(self)
+
+    def _wait_s(self) -> float:
+        return self.rng.expovariate(1.0 / self.pause_s)
+
+    def _strike(self, fault: Fault, now: float) -> None:
+        self.counts[fault.name] += 1
+        fault.begin(self)
+        self._fault, self._ends = fault, now + self.rng.uniform(*fault.seconds)
+
+    def _look(self, now: float, at: float) -> None:
+        tally, view = self.tally, self._view()
+        could, why = _could(view)
+        tally.samples += 1
+        if self._fault is None or not self._fault.venue_down:
+            tally.venue_up += 1
+            tally.could += could
+            if not could:
+                during = self._fault.name if self._fault is not None else self._last
+                tally.lost[f"{during or 'start'}: {why}"] += 1
+        if could and self._fault is None and self._hurt_at:
+            tally.recovery_s.setdefault(self._last, []).append(now - self._hurt_at)
+            self._hurt_at = 0.0
+        if view is not None and tally.samples % 100 == 0:
+            seen = view.process
+            threads = len(os.listdir(f"/proc/{self.engine.pid}/task"))
+            row = (at, seen.rss_mb, seen.open_files, threads, seen.tasks)
+            tally.sizes.append(row)
+
+    def _view(self) -> View | None:
+        if self.engine.process.poll() is not None:
+            return None
+        with contextlib.suppress(DailyarbError, OSError, AssertionError):
+            view = self.engine.view()
+            return view if view.run != self._gone else None
+        return None
+
+
+def _could(view: View | None) -> tuple[bool, str]:
+    """Says whether a view's engine may open positions, and what keeps it from it."""
+    if view is None:
+        return False, "no engine"
+    if time.clock_gettime_ns(time.CLOCK_BOOTTIME) - view.mono_ns > FRESH_NS:
+        return False, "no fresh view"
+    may = view.rung in (Rung.FULL, Rung.REDUCED)
+    return may, "" if may else f"{view.rung_cause.value} {view.rung_detail}"
+
+
+def judge(soak: Soak) -> list[str]:
+    """Halts, lets everything come to rest, and returns what is wrong; nothing is right."""
+    desk, engine = soak.desk, soak.engine.ready()
+    until(lambda: _could(soak._view())[0], "it trades again", 60)
+    with ControlClient(desk.places.socket) as control:
+        assert control.send(OperatorVerb.HALT, reason="soak over").ok
+    settled_down(desk)
+    code = engine.terminate()
+    rows, truth = desk.rows(), desk.state()
+    ledger, ours = our_shares(rows)
+    booked = [row.record for row in rows if isinstance(row.record, FillBooked)]
+    keys = {(fill.trade_id, fill.order_id) for fill in booked}
+    report = json.loads(desk.run("verify", "--json").stdout)
+    gap = abs(ledger.accounts.cash - Fraction(truth["cash"]) * 10**6)
+    checks = {
+        f"exit code {code}": code == 0,
+        "shares differ from the venue's": ours == theirs(truth),
+        f"cash differs by {float(gap) / 1e6:.6f}": gap < CENT_E6,
+        "a fill is booked twice": len(keys) == len(booked),
+        "nothing was traded": bool(booked),
+        "an order was signed while halted": not orders_while_halted(rows),
+        f"{runs(rows)} runs of {soak.killed + 1}": runs(rows) == soak.killed + 1,
+        f"verify: {report['problems'][:3]}": bool(report["ok"]),
+    }
+    soak.counts["fills"] = len(booked)
+    return [what for what, holds in checks.items() if not holds]
+
+
+def slope(points: list[tuple[float, float]]) -> float:
+    """Returns the least-squares slope an hour of (seconds, number)."""
+    if len(points) < 2:
+        return 0.0
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    below = sum((x - mean_x) ** 2 for x, _ in points)
+    return 3600.0 * sum((x - mean_x) * (y - mean_y) for x, y in points) / max(1e-9, below)
+
+
+def told(soak: Soak, problems: list[str]) -> dict[str, Any]:
+    """Returns what the soak found, to print."""
+    tally = soak.tally
+    settled = [row for row in tally.sizes if row[0] > 0.4 * soak.seconds]
+    sizes = {}
+    for column, name in ((1, "rss_mb"), (2, "open_files"), (3, "threads"), (4, "tasks")):
+        points = [(row[0], float(row[column])) for row in settled]
+        if points:
+            numbers = [y for _, y in points]
+            sizes[name] = {
+                "first": numbers[0],
+                "last": numbers[-1],
+                "max": max(numbers),
+                "slope_per_hour": round(slope(points), 3),
+            }
+    recovery = {
+        name: {"count": len(times), "max_s": round(max(times), 1),
+               "mean_s": round(sum(times) / len(times), 1)}
+        for name, times in sorted(tally.recovery_s.items())
+    }  # fmt: skip
+    availability = tally.could / max(1, tally.venue_up)
+    return {
+        "seconds": round(soak.seconds),
+        "faults": dict(sorted(soak.counts.items())),
+        "samples": tally.samples,
+        "venue_up_s": round(tally.venue_up * STEP_S, 1),
+        "availability": round(availability, 6),
+        "target": TARGET,
+        "lost_s": {why: round(n * STEP_S, 1) for why, n in tally.lost.most_common()},
+        "recovery": recovery,
+        "sizes_after_40_percent": sizes,
+        "problems": problems,
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the soak and prints what it found; 1 where something is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak_live", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pause-s", type=float, default=240.0, help="mean time between faults")
+    parser.add_argument("--kills", type=int, default=2)
+    chosen = parser.parse_args(arguments)
+    with machine() as desk:
+        desk.start_venues(chosen.seed)
+        soak = Soak(desk, chosen.seed, chosen.minutes, chosen.pause_s, chosen.kills)
+        soak.run()
+        found = told(soak, judge(soak))
+    sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    return 1 if found["problems"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

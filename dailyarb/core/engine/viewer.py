@@ -43,8 +43,7 @@ def build_view(state: State, now: Instant) -> View:
     birth, rungs, tallies = state.birth, state.rungs, state.tallies
     rung, cause, detail = rungs.overall()
     outlooks = {m: market_outlook(state, m) for m in active_markets(state)}
-    day = day_net(state, now)
-    open_e6 = unrealised_e6(state)
+    day, open_e6 = day_net(state, now), unrealised_e6(state)
     books = money.books_row(state, open_e6)
     return View(
         frame=state.frame,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.events import (
@@ -15,7 +16,8 @@ from dailyarb.core.domain.events import (
     TopChanged,
     Traded,
 )
-from dailyarb.core.domain.ids import StrategyId
+from dailyarb.core.domain.ids import Gate, StrategyId
+from dailyarb.core.domain.intents import Blocked, Intent, IntentKind, Leg
 from dailyarb.core.domain.market import (
     MarketSpec,
     Outcome,
@@ -24,6 +26,7 @@ from dailyarb.core.domain.market import (
     Side,
     Window,
 )
+from dailyarb.core.domain.orders import TIF
 from dailyarb.core.domain.settings import (
     AssetSettings,
     S2Settings,
@@ -39,7 +42,7 @@ from dailyarb.core.engine.scenes import build_scene
 from dailyarb.core.engine.state import build_strategies
 from dailyarb.core.engine.watch import Watch, build_watch
 from dailyarb.core.pricing.flow import FAST, MIDDLE
-from dailyarb.core.strategies.base import Scene
+from dailyarb.core.strategies.base import Scene, Verdict
 from tests.rig import DOWN, START_S, UP, Rig, book_frame, settings, spec
 
 E8 = 10**8
@@ -60,15 +63,8 @@ def config(*enabled: str) -> Settings:
         "X1": X1Settings(enabled="X1" in enabled),
         "S2": S2Settings(enabled=False),
     }
-    plain = settings(Strategies(**kinds))
     both = {"btc": asset("btc"), "eth": asset("eth", correlation=0.6, vol_ratio=1.5)}
-    return Settings(
-        schema_version=1,
-        risk=plain.risk,
-        breakers=plain.breakers,
-        assets=both,
-        strategies=plain.strategies,
-    )
+    return replace_struct(settings(Strategies(**kinds)), assets=both)
 
 
 def moved(name: str, second: float, mid: float, buy: int = 0, sell: int = 0) -> ReferenceMoved:
@@ -178,14 +174,7 @@ def test_a_leader_that_is_not_configured_leads_nobody() -> None:
 
 def replace_leader(plain: Settings, name: str) -> Settings:
     """Returns settings in which X1 follows another asset."""
-    strategies = Strategies(X1=X1Settings(enabled=True, leader=name))
-    return Settings(
-        schema_version=1,
-        risk=plain.risk,
-        breakers=plain.breakers,
-        assets=plain.assets,
-        strategies=strategies,
-    )
+    return replace_struct(plain, strategies=Strategies(X1=X1Settings(enabled=True, leader=name)))
 
 
 def test_windows_are_compared_by_changes_within_the_same_second() -> None:
@@ -407,3 +396,54 @@ def test_a_scene_is_filled_by_strategies_that_are_enabled_only() -> None:
     assert desk.scene is not None
     assert desk.scene.flow is not None
     assert replace(desk.scene, flow=None) != desk.scene
+
+
+class Always:
+    """Is a strategy that wants the same at every look."""
+
+    values = False
+
+    def __init__(self, strategy: StrategyId, outcome: Outcome, shares: int) -> None:
+        self.id = strategy
+        self.leg = Leg(outcome, Side.BUY, 5_100, shares * 1_000_000, TIF.FAK)
+
+    def evaluate(self, scene: Scene) -> Verdict:
+        """Returns one entry until it has orders or shares."""
+        if scene.working or any(scene.held.values()):
+            return Blocked(Gate.ORDER_WORKING)
+        kind = IntentKind.ENTRY
+        return [Intent(self.id, scene.spec.market_id, kind, (self.leg,), edge_e4=100)]
+
+
+def sent_by(rig: Rig) -> dict[str, float]:
+    """Returns the shares of each strategy's orders."""
+    return {o.strategy.value: o.size_e6 / 1e6 for o in rig.state.orders.by_id.values()}
+
+
+def test_opposite_wishes_net_out_and_the_loser_is_told() -> None:
+    rig = Rig(config=config()).ready()
+    rig.state.strategies = [
+        Always(StrategyId.S5, Outcome.UP, 20),
+        Always(StrategyId.S6, Outcome.DOWN, 8),
+    ]
+    rig.book([(49, 500)], [(51, 500)])
+    assert sent_by(rig) == {"S5": 12.0}
+    assert rig.why("S6") == "netted"
+
+
+def test_all_share_the_budget_of_the_market() -> None:
+    rig = Rig(config=small_budget()).ready()
+    rig.state.strategies = [
+        Always(StrategyId.S5, Outcome.UP, 15),
+        Always(StrategyId.S6, Outcome.UP, 15),
+    ]
+    rig.book([(49, 500)], [(51, 500)])
+    assert sent_by(rig) == {"S5": 15.0}, "what is left of ten dollars buys no whole order"
+    assert rig.why("S6") == "budget"
+
+
+def small_budget() -> Settings:
+    """Returns settings under which one market may lose ten dollars."""
+    plain = config()
+    risk = replace_struct(plain.risk, max_worst_case_market_usd=10.0)
+    return replace_struct(plain, risk=risk)

@@ -27,6 +27,7 @@ from dailyarb.core.domain.market import MarketState, Outcome, Side
 from dailyarb.core.domain.orders import OrderState
 from dailyarb.core.domain.records import IntentTaken
 from dailyarb.core.domain.rung import Rung
+from dailyarb.core.domain.settings import usd_e6
 from dailyarb.core.domain.units import MS, PRICE_ONE_E4, SECOND, SIZE_ONE_E6, notional_up
 from dailyarb.core.domain.view import DecisionRow
 from dailyarb.core.engine.context import fill
@@ -45,6 +46,7 @@ from dailyarb.core.risk.exposure import (
 )
 from dailyarb.core.risk.gate import Denied, Situation, strategy_needs
 from dailyarb.core.strategies.base import Strategy, fee_per_share_e4
+from dailyarb.core.strategies.combine import Budget, combine
 
 RECANCEL_NS = 2 * SECOND  # before a cancel without effect is asked for again
 
@@ -60,6 +62,7 @@ def evaluate(
     if news != TOUCH or any(strategy.values for strategy in asked):
         desk.valued = value(desk, state.assets[desk.spec.asset], now)
     scene = desk.scene = build_scene(state, desk, now)
+    wanted: list[tuple[Strategy, Intent]] = []
     for strategy in asked:
         own_part(state, desk, strategy, scene)
         if state.watch is not None:
@@ -80,12 +83,34 @@ def evaluate(
                     if o.strategy is wish.strategy and not o.cancel_ns
                 ]
                 cancel(orders, wish.reason, now, out)
-                continue
-            denied = open_intent(state, desk, wish, now, out)
-            if denied is not None:
-                note_blocked(state, desk, strategy, denied, now)
             else:
-                note_acted(state, desk, strategy, wish, now)
+                wanted.append((strategy, wish))
+    if len(wanted) > 1:
+        wanted = _agreed(state, desk, wanted, now)
+    for strategy, wish in wanted:
+        denied = open_intent(state, desk, wish, now, out)
+        if denied is not None:
+            note_blocked(state, desk, strategy, denied, now)
+        else:
+            note_acted(state, desk, strategy, wish, now)
+
+
+def _agreed(
+    state: State, desk: Desk, wanted: list[tuple[Strategy, Intent]], now: Instant
+) -> list[tuple[Strategy, Intent]]:
+    """Nets what several strategies want at once and shares what may still be lost among them."""
+    risk, market_id = state.settings.risk, desk.spec.market_id
+    others = sum(market_outlook(state, m).worst_e6 for m in active_markets(state) if m != market_id)
+    worst = market_outlook(state, market_id).worst_e6
+    budget = Budget(
+        usd_e6(risk.max_worst_case_market_usd) + worst,
+        usd_e6(risk.max_worst_case_total_usd) + worst + others,
+    )
+    combined = combine([wish for _, wish in wanted], desk.spec, budget)
+    by_id = {strategy.id: strategy for strategy, _ in wanted}
+    for wish, blocked in combined.dropped:
+        note_blocked(state, desk, by_id[wish.strategy], blocked, now)
+    return [(by_id[wish.strategy], wish) for wish in combined.kept]
 
 
 def note_blocked(

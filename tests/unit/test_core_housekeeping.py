@@ -10,11 +10,13 @@ from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.errors import InvariantBroken
 from dailyarb.core.domain.events import (
     AlertState,
+    CancelResult,
     ClockOffset,
     DiskState,
     Fact,
     FeedState,
     FeedStatus,
+    Fill,
     LatencyReport,
     LegOutcome,
     LoopLag,
@@ -30,18 +32,18 @@ from dailyarb.core.domain.events import (
 )
 from dailyarb.core.domain.ids import FeedId, Gate, Severity, StrategyId
 from dailyarb.core.domain.intents import Blocked
-from dailyarb.core.domain.market import MarketState, Outcome
+from dailyarb.core.domain.market import MarketState, Outcome, Side
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import FillState, OrderState
 from dailyarb.core.domain.records import BreakerMoved, IntentTaken, OrderMoved, PairClosed
-from dailyarb.core.domain.rung import Rung
+from dailyarb.core.domain.rung import Rung, RungCause
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
 from dailyarb.core.domain.view import View
 from dailyarb.core.engine.engine import HANDLERS
 from dailyarb.core.engine.scenes import build_scene, is_open
 from dailyarb.core.engine.state import EVENTS_KEPT, GateCount
-from dailyarb.core.engine.trading import mark_e4
-from tests.rig import Rig, birth, settings, spec
+from dailyarb.core.engine.trading import mark_e4, naked_possible_e6
+from tests.rig import Rig, birth, settings, sides, spec
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
 S2_ONLY = Strategies(S1=S1Settings(enabled=False))
@@ -412,8 +414,8 @@ def test_money_rows_name_strategies_markets_and_hours(quotes: Rig) -> None:
     quotes.advance(6)
     quotes.book(*WIDE)
     shown = view(quotes)
-    assert [r.key for r in shown.pnl] == ["S1", "S2"]
-    assert shown.pnl[1].markout_5s_e4 is not None
+    assert [r.key for r in shown.pnl] == ["S2"]
+    assert shown.pnl[0].markout_5s_e4 is not None
     assert [r.key for r in shown.pnl_markets] == ["BTC 5m"]
     assert [r.key for r in shown.hours] == ["all", "S2"]
     assert shown.books.residual_e6 == 0
@@ -426,11 +428,79 @@ def test_risk_rows_show_what_is_near_and_what_is_latched(quotes: Rig) -> None:
     quotes.state.breakers.by_name["clock"].now = 450.0
     quotes.state.breakers.observe("fee.gap", 9, 0, 0)
     quotes.state.breakers.observe("loop.lag", 99, 0, 0)
-    quotes.state.rungs.paused.add(StrategyId.S1)
+    quotes.state.rungs.paused.add(StrategyId.S2)
     shown = {b.name: b.state for b in view(quotes).breakers}
     assert (shown["clock"], shown["fee.gap"], shown["loop.lag"]) == ("warn", "latched", "TRIPPED")
     rungs = {r.scope: r.detail for r in view(quotes).rungs}
-    assert rungs["S1"] == "paused"
+    assert (rungs["S2"], rungs["breakers"]) == ("paused", "none tripped")
+    quotes.advance(0.2)
+    assert view(quotes).rungs[2].detail == "breaker fee.gap"
+
+
+def test_circuits_are_shown_with_what_they_count(quotes: Rig) -> None:
+    now = quotes.clock.now().mono_ns
+    for _ in range(2):
+        quotes.feed(CancelResult(now, (), proven=False))
+    shown = {c.name: c for c in view(quotes).circuits}["orders.pm"]
+    assert (shown.state, shown.count, shown.limit, shown.since_ns) == ("CLOSED", 2, 5, None)
+    assert shown.cause == "cancel unanswered"
+    for _ in range(3):
+        quotes.feed(CancelResult(now, (), proven=False))
+    after = view(quotes)
+    shown = {c.name: c for c in after.circuits}["orders.pm"]
+    assert (shown.state, shown.effect, shown.opened) == ("OPEN", Rung.HALTED, 1)
+    assert shown.since_ns == quotes.clock.now().wall_ns
+    assert after.breakers_tripped == 1
+    assert (after.rung_cause, after.rung_detail) == (RungCause.CIRCUIT, "orders.pm")
+
+
+def test_a_fill_that_stays_unproven_quarantines_its_market_until_the_chain_speaks() -> None:
+    rig = Rig(settings(S1_ONLY, provisional_alert_s=3.0)).ready()
+    rig.book(*WIDE)
+    rig.spot(100_100)
+    order_id = rig.submits[0].orders[0].order_id
+    rig.answer(rig.submits[0], LegOutcome.MATCHED, matched_e6=20_000_000)
+    rig.fill(order_id, 20, state=FillState.PROVISIONAL)
+    desk = rig.state.desks["0xm"]
+    rig.advance(2.5)
+    assert desk.state is MarketState.TRADABLE
+    rig.advance(1.0)
+    assert desk.state is MarketState.QUARANTINED
+    assert "fill.unproven.t1" in rig.state.alerts
+    rig.fill(order_id, 20, state=FillState.CONFIRMED)
+    rig.advance(0.3)
+    assert desk.state is MarketState.TRADABLE
+
+
+def test_a_stranger_in_the_wallet_stops_entries_until_a_person_has_looked(quotes: Rig) -> None:
+    fill = Fill("tx", "0xnot-ours", "0xm", Outcome.UP, Side.BUY, 5_000, 9_000_000, False,
+                FillState.CONFIRMED, quotes.clock.now().wall_ns)  # fmt: skip
+    quotes.feed(fill)
+    quotes.advance(0.2)
+    assert quotes.state.rungs.overall()[0] is Rung.HEDGE_ONLY
+    assert tripped(quotes) == {"wallet"}
+    quotes.advance(60)
+    assert tripped(quotes) == {"wallet"}, "it is latched"
+    verb = OperatorVerb.BREAKER_RESET
+    quotes.feed(OperatorCommand(verb, "me", target="wallet", reason="mine", confirmed=True))
+    quotes.advance(0.2)
+    assert tripped(quotes) == set()
+
+
+def test_pairs_together_leave_no_more_naked_than_the_limit() -> None:
+    rig = Rig(settings(S2_ONLY, max_partial_exposure_usd=12.0)).ready()
+    assert naked_possible_e6(rig.state) == 0
+    rig.book(*WIDE)
+    [(_, _, price, size), _] = sides(rig.submits[0], rig)
+    assert (price, size) == (4_900, 20_000_000)
+    assert naked_possible_e6(rig.state) == 9_800_000, "20 shares of either leg at 49 cents"
+    one = rig.submits[0].orders[0].order_id
+    rig.answer(rig.submits[0], LegOutcome.RESTING)
+    rig.fill(one, 20, maker=True)
+    assert naked_possible_e6(rig.state) == 9_800_000, "filled, the other leg resting"
+    rig.fill(rig.submits[0].orders[1].order_id, 20, trade="t2", maker=True)
+    rig.advance(0.2)
+    assert naked_possible_e6(rig.state) == 0, "complete"
 
 
 def test_the_summary_is_plain_numbers(quotes: Rig) -> None:

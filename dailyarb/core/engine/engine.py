@@ -18,7 +18,15 @@ from dailyarb.core.domain.events import Event
 from dailyarb.core.domain.records import Record, RunStarted
 from dailyarb.core.domain.settings import Settings
 from dailyarb.core.domain.view import View
-from dailyarb.core.engine import account, channels, checkpoint, housekeeping, market_data, operator
+from dailyarb.core.engine import (
+    account,
+    channels,
+    checkpoint,
+    housekeeping,
+    market_data,
+    operator,
+    tuning,
+)
 from dailyarb.core.engine.recovery import recover
 from dailyarb.core.engine.state import Birth, State, touch_mark_e6
 from dailyarb.core.engine.summary import run_summary
@@ -85,7 +93,7 @@ HANDLERS: dict[type[ev.Fact], Handler] = {
     ev.LatencyReport: _latency,
     ev.OperatorCommand: operator.on_operator,
     ev.StopRequested: operator.on_stop,
-    ev.ParametersChosen: _parameters,
+    ev.ParametersChosen: tuning.on_parameters,
     ev.AlertState: channels.on_alert_state,
     ev.TaskDied: housekeeping.on_task_died,
     ev.DiskState: housekeeping.on_disk,
@@ -117,6 +125,7 @@ class Engine:
         self.state = State(settings, birth, self.books)
         self.state.started = now
         recover(self.state, history, now)
+        tuning.resume(self.state, now)
 
     def start(self, now: Instant) -> list[Command]:
         """Returns the first commands of a run: its record, and the first questions."""

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from dailyarb.core.domain.events import CheckpointDue
 from dailyarb.runtime.clock import boot_ns
-from dailyarb.runtime.journal import Journal
+
+
+class Pages(Protocol):
+    """Is what is asked of the journal."""
+
+    @property
+    def last_seq(self) -> int:
+        """Returns the sequence number of the newest row."""
+        ...
 
 
 class Checkpoints:
@@ -25,7 +34,7 @@ class Checkpoints:
     def __init__(
         self,
         every_s: float,
-        journal: Journal,
+        journal: Pages,
         feed: Callable[[CheckpointDue], None],
         clock: Callable[[], int] = boot_ns,
     ) -> None:

@@ -21,7 +21,7 @@ from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import FillState, OrderState
-from dailyarb.core.domain.records import Checkpointed, FillBooked, PairClosed, Record
+from dailyarb.core.domain.records import Checkpointed, FillBooked, OrderSigned, PairClosed, Record
 from dailyarb.core.domain.rung import Evidence, Mode, Rung
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
 from dailyarb.core.domain.units import SECOND
@@ -213,11 +213,11 @@ def test_signed_bytes_stay_in_the_rows_that_signed_them() -> None:
     rig = quoted()
     kept = checkpoint.read(taken(rig))
     assert kept is not None
-    assert {one.signed.order_json for one in kept.orders} == {b""}
+    assert {OrderSigned(*one.signed).order_json for one in kept.orders} == {b""}
 
 
 def decided() -> Rig:
-    """Returns a run whose market was decided over an hour ago, its shares paid."""
+    """Returns a run whose market was decided long ago, its shares paid."""
     rig = bought()
     rig.advance(300)
     rig.feed(Resolved("0xm", 10_000))
@@ -225,7 +225,7 @@ def decided() -> Rig:
     return rig
 
 
-def test_books_of_a_market_decided_an_hour_ago_are_shut() -> None:
+def test_books_of_a_market_decided_long_ago_are_shut() -> None:
     rig = decided()
     cash, [order] = rig.state.ledger.accounts.cash, rig.submits[0].orders
     kept = checkpoint.read(taken(rig))

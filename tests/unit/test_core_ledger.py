@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from dailyarb.core.domain.errors import InvariantBroken
@@ -19,9 +20,10 @@ from dailyarb.core.domain.records import (
     Merged,
     PayoutBooked,
 )
-from dailyarb.core.ledger.ledger import Ledger
+from dailyarb.core.ledger.kept import KeptLedger, keep_ledger, restore_ledger
+from dailyarb.core.ledger.ledger import CLOSED_KEPT, LABELS_KEPT, Ledger
 from dailyarb.core.ledger.lots import Lots
-from dailyarb.core.ledger.pnl import DAY_NS, HOUR_NS
+from dailyarb.core.ledger.pnl import DAY_NS, HOUR_NS, MARKETS_KEPT, Tally
 from tests.rig import spec
 
 SHARE = 1_000_000
@@ -191,3 +193,69 @@ def test_a_streak_counts_positions_not_fills() -> None:
     ledger.apply(fill("f", 10), 0)
     ledger.apply(fill("g", -10, 5_100), 0)
     assert ledger.pnl.streak == 0
+
+
+def paid(number: int, wall_ns: int, ledger: Ledger) -> None:
+    """Lets a market be traded and decided."""
+    market_id = f"0x{number}"
+    ledger.apply(fill(f"t{number}", 10, market_id=market_id, match_ns=wall_ns), wall_ns)
+    ledger.apply(PayoutBooked(market_id, 10_000, 10 * SHARE), wall_ns)
+
+
+def test_books_are_shut_once_decided_long_ago_and_all_is_proven() -> None:
+    ledger = Ledger()
+    paid(1, 100, ledger)
+    paid(2, 200, ledger)
+    ledger.apply(PayoutBooked("0x3", 0, 0), 100)
+    ledger.apply(fill("t4", 10, market_id="0x4", match_ns=50), 60)
+    ledger.apply(fill("t5", 10, market_id="0x5", state=FillState.PROVISIONAL), 60)
+    ledger.apply(PayoutBooked("0x5", 0, 0), 60)
+    cash = ledger.accounts.cash
+    ledger.forget(150)
+    assert list(ledger.markets) == ["0x2", "0x4", "0x5"], "late, undecided, unproven"
+    assert list(ledger.closed) == ["0x1", "0x3"]
+    assert ledger.fill("t1", "o") is None
+    assert (ledger.accounts.cash, ledger.accounts.residual_e6) == (cash, 0)
+    ledger.apply(FillProven("t5", "o", FillState.VOIDED), 100)
+    ledger.forget(150)
+    assert list(ledger.closed) == ["0x1", "0x3", "0x5"]
+
+
+def test_what_is_kept_of_shut_books_names_and_past_hours_is_bounded() -> None:
+    ledger = Ledger()
+    for number in range(CLOSED_KEPT + 2):
+        paid(number, 1, ledger)
+    for number in range(LABELS_KEPT + 3):
+        ledger.apply(MarketSeen(spec(market_id=f"0xl{number}")), 1)
+    for number in range(MARKETS_KEPT + 4):
+        ledger.pnl.markets[f"m{number}"] = Tally()
+    assert ledger.pnl.hours and ledger.pnl.days
+    ledger.forget(40 * DAY_NS)
+    assert (len(ledger.closed), next(iter(ledger.closed))) == (CLOSED_KEPT, "0x2")
+    assert (len(ledger.labels), next(iter(ledger.labels))) == (LABELS_KEPT, "0xl3")
+    assert len(ledger.pnl.markets) == MARKETS_KEPT
+    assert not ledger.pnl.hours and not ledger.pnl.days
+    assert ledger.pnl.total.fills == CLOSED_KEPT + 2, "totals stay"
+
+
+def test_a_kept_ledger_comes_back_as_it_was() -> None:
+    ledger = folded(
+        Adjusted("opening", 1_000 * SHARE),
+        MarketSeen(spec()),
+        fill("t1", 10, fee_e6=170_000),
+        fill("t2", 5, state=FillState.PROVISIONAL, outcome=Outcome.DOWN),
+        fill("t3", -4, strategy=StrategyId.S2),
+        fill("t4", 2, market_id="0xn"),
+        PayoutBooked("0xn", 10_000, 2 * SHARE),
+    )
+    body = msgspec.msgpack.encode(keep_ledger(ledger))
+    again = restore_ledger(msgspec.msgpack.decode(body, type=KeptLedger))
+    assert msgspec.msgpack.encode(keep_ledger(again)) == body
+    for one in (ledger, again):
+        one.apply(FillProven("t2", "o", FillState.CONFIRMED), 5)
+        one.apply(PayoutBooked("0xm", 0, 5 * SHARE), 6)
+    assert again.accounts == ledger.accounts
+    assert again.pnl == ledger.pnl
+    assert again.open_markets() == ledger.open_markets() == []
+    with pytest.raises(InvariantBroken, match="booked twice"):
+        again.apply(fill("t1", 10), 7)

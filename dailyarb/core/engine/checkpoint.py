@@ -15,8 +15,9 @@ from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.commands import Command, Journal
 from dailyarb.core.domain.events import CheckpointDue
 from dailyarb.core.domain.ids import Severity, StrategyId
+from dailyarb.core.domain.intents import IntentKind
 from dailyarb.core.domain.market import MarketSpec, Outcome, Side
-from dailyarb.core.domain.orders import OrderState
+from dailyarb.core.domain.orders import TIF, OrderState
 from dailyarb.core.domain.records import Checkpointed, OrderSigned
 from dailyarb.core.domain.rung import Evidence, Rung
 from dailyarb.core.domain.units import SECOND
@@ -28,14 +29,20 @@ from dailyarb.core.risk.sizing import Calibration
 
 VERSION = 1  # of what `Snapshot` holds; another one is passed over and older rows are read
 BYTES_MAX = 2 << 20
-FORGET_AFTER_NS = 3_600 * SECOND  # books of a decided market stay open for late news
-OVERLAP_S = 900  # the first questions after a restart reach back so much further
+FORGET_AFTER_NS = 1_800 * SECOND  # books of a decided market stay open for late news
+OVERLAP_S = 600  # the first questions after a restart reach back so much further
+
+
+# The fields of an OrderSigned in their order: names would double it.
+Signed = tuple[
+    str, int, StrategyId, IntentKind, str, Outcome, Side, int, int, TIF, bool, int, int, int, bytes
+]  # fmt: skip
 
 
 class KeptOrder(msgspec.Struct, frozen=True, array_like=True):
     """Is one order; its bytes stay in the row that signed it."""
 
-    signed: OrderSigned
+    signed: Signed
     state: OrderState
     filled_e6: int
     voided_e6: int
@@ -155,7 +162,7 @@ def restore(state: State, kept: Snapshot, now: Instant) -> None:
     state.ledger = restore_ledger(kept.ledger)
     state.ledger.labels.update({spec.market_id: spec.label for spec in kept.specs})
     for one in kept.orders:
-        order = state.orders.restore(one.signed, now)
+        order = state.orders.restore(OrderSigned(*one.signed), now)
         order.filled_e6, order.voided_e6 = one.filled_e6, one.voided_e6
         state.orders.restore_move(order.order_id, one.state)
         order.accepted = order.accepted or one.filled_e6 + one.voided_e6 > 0
@@ -201,7 +208,7 @@ def forget(state: State, before_ns: int) -> None:
 
 
 def _keep_order(order: Order) -> KeptOrder:
-    signed = OrderSigned(
+    signed = (
         order.order_id, order.intent_id, order.strategy, order.intent, order.market_id,
         order.outcome, order.side, order.price_e4, order.size_e6, order.tif, order.post_only,
         order.stamp_ms, order.salt, order.pair_id, b"",

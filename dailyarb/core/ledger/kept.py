@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import msgspec
+from msgspec.structs import astuple
 
 from dailyarb.core.domain.ids import StrategyId
-from dailyarb.core.domain.market import Outcome
+from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import FillState
 from dailyarb.core.domain.records import FillBooked
 from dailyarb.core.ledger.ledger import Accounts, Ledger, MarketBooks
@@ -15,6 +16,10 @@ from dailyarb.core.ledger.lots import Lot, Lots
 from dailyarb.core.ledger.pnl import Pnl
 
 KeptLot = tuple[StrategyId, Outcome, Lot]
+# The fields of a FillBooked in their order: names would double it.
+KeptFill = tuple[
+    str, str, StrategyId, str, Outcome, Side, int, int, int, int, bool, FillState, int, int, int
+]  # fmt: skip
 
 
 class KeptMarket(msgspec.Struct, frozen=True, array_like=True):
@@ -25,7 +30,7 @@ class KeptMarket(msgspec.Struct, frozen=True, array_like=True):
     positions: tuple[KeptLot, ...]
     confirmed: tuple[KeptLot, ...]
     flow_e6: int
-    fills: tuple[FillBooked, ...]
+    fills: tuple[KeptFill, ...]
     up_price_e4: int | None
     paid_e6: int
     merged_e6: int
@@ -50,7 +55,7 @@ def keep_ledger(ledger: Ledger) -> KeptLedger:
             _keep_lots(books.positions),
             _keep_lots(books.confirmed),
             books.flow_e6,
-            tuple(books.fills.values()),
+            tuple(astuple(fill) for fill in books.fills.values()),
             books.up_price_e4,
             books.paid_e6,
             books.merged_e6,
@@ -67,7 +72,8 @@ def restore_ledger(kept: KeptLedger) -> Ledger:
     ledger.accounts, ledger.pnl = kept.accounts, kept.pnl
     ledger.closed = dict.fromkeys(kept.closed)
     for one in kept.markets:
-        fills = {(fill.trade_id, fill.order_id): fill for fill in one.fills}
+        booked = (FillBooked(*fill) for fill in one.fills)
+        fills = {(fill.trade_id, fill.order_id): fill for fill in booked}
         waiting = {k: fill for k, fill in fills.items() if fill.state is FillState.PROVISIONAL}
         books = MarketBooks(
             _lots(one.positions), _lots(one.confirmed), one.flow_e6, fills, waiting,

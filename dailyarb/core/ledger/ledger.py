@@ -30,7 +30,7 @@ from dailyarb.core.ledger.pnl import Pnl
 FillKey = tuple[str, str]
 
 LABELS_KEPT = 512
-CLOSED_KEPT = 1_024
+CLOSED_KEPT = 256
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ from dailyarb.core.domain.view import View
 _USD = 1_000_000
 _ROWS_MAX = 64  # of any list whose rows become labels
 VIEW_AGE_MAX_S = 5.0
+CIRCUIT_STATES = ("CLOSED", "OPEN", "HALF_OPEN")
 
 Sample = tuple[Sequence[str], float]
 
@@ -165,6 +166,10 @@ def _keeper(facts: KeeperFacts) -> Iterable[Metric]:
 
 
 def _money(view: View) -> Iterable[Metric]:
+    yield _gauges(
+        "dailyarb_info", "What runs.", ("name", "mode", "evidence", "config"),
+        [((view.instance, view.mode.value, view.evidence.value, view.config_hash), 1)],
+    )  # fmt: skip
     strategy = ("strategy", "evidence")
     rows = [((row.key, row.evidence.value), row) for row in view.pnl]
     yield _gauges(
@@ -232,6 +237,21 @@ def _risk(view: View) -> Iterable[Metric]:
         "dailyarb_breaker_trips", "Trips of this run.", ("breaker",),
         [((row.name,), row.trips) for row in view.breakers],
     )  # fmt: skip
+    for name, what, part in (
+        ("dailyarb_breaker_value", "A breaker's number, in its own unit.", "now"),
+        ("dailyarb_breaker_limit", "Where a breaker trips, in its own unit.", "limit"),
+    ):
+        numbers = [((row.name,), getattr(row, part)) for row in view.breakers]
+        known = [(labels, number) for labels, number in numbers if number is not None]
+        yield _gauges(name, what, ("breaker",), known)
+    yield _gauges(
+        "dailyarb_circuit", "Which state a dependency's circuit is in.", ("circuit", "state"),
+        [
+            ((row.name, state), row.state == state)
+            for row in view.circuits[:_ROWS_MAX]
+            for state in CIRCUIT_STATES
+        ],
+    )  # fmt: skip
     limits = ("limit", "scope", "unit")
     for name, what, which in (
         ("dailyarb_limit_now", "What a limit bounds, now.", "now"),
@@ -248,6 +268,7 @@ def _feeds(view: View) -> Iterable[Metric]:
     for name, what, which, scale in (
         ("dailyarb_feed_age_seconds", "Age of a feed's content.", "age_ms", 1000),
         ("dailyarb_feed_connections", "Connections that stand.", "connections", 1),
+        ("dailyarb_feed_connections_wanted", "Connections that shall stand.", "wanted", 1),
         ("dailyarb_feed_frames_per_second", "Frames a second.", "rate_hz", 1),
         ("dailyarb_feed_lag_p99_seconds", "Receipt after the venue's stamp.", "lag_p99_ms", 1000),
     ):
@@ -278,6 +299,9 @@ def _process(view: View) -> Iterable[Metric]:
         "dailyarb_latency_max_seconds", "Longest of this run.", ("stage",),
         [((row.stage,), row.max_us / 1e6) for row in view.latency[:_ROWS_MAX]],
     )  # fmt: skip
+    if view.clock_offset_ms is not None:
+        offset_s = view.clock_offset_ms / 1e3
+        yield _gauge("dailyarb_clock_offset_seconds", "Venue time minus ours.", offset_s)
     process = view.process
     for name, what, number in (
         ("dailyarb_loop_lag_p99_seconds", "Lateness of the engine's loop.", process.p99_ms / 1e3),

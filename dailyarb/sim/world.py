@@ -135,7 +135,8 @@ class World:
         self.wire.life = self.life
         engine = Engine(self.settings, birth(self.life), self.journal, self.instant())
         if self.eager:
-            engine.state.strategies[-1] = Willing(self.settings)
+            kinds = [strategy.id for strategy in engine.state.strategies]
+            engine.state.strategies[kinds.index(Willing.id)] = Willing(self.settings)
         if self.bug is not None:
             self.bug.plant(engine, self.life)
         flush_first = self.bug is None or not self.bug.sends_first

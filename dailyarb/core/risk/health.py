@@ -42,8 +42,10 @@ class Health(NamedTuple):
     @property
     def worst(self) -> str:
         """Returns the reading that costs most, "" while none costs anything."""
+        if self.score >= 1.0:
+            return ""
         low = min(self.readings, key=lambda r: r.score)
-        return "" if low.score >= 1.0 else f"{low.what} {low.number:g} of {low.limit:g}"
+        return f"{low.what} {low.number:g} of {low.limit:g}"
 
 
 def health(venue: str, *readings: Reading) -> Health:

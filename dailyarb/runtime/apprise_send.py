@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 
 from dailyarb.core.domain.ids import Severity
 from dailyarb.runtime.alert import Send
+from dailyarb.runtime.secrets import resolve
 
 TIMEOUT_S = 45.0
 _CODE = re.compile(r"error=(\d{3})\b")
@@ -42,3 +44,20 @@ def apprise_send(url: str) -> Send:
         return f"refused with status {code}" if code else "could not be reached"
 
     return send
+
+
+def open_route(name: str, reference: str, hide: Callable[[str], object] = lambda _: None) -> Send:
+    """Returns the delivery of one route of the settings.
+
+    Args:
+        name: of the route.
+        reference: to its address.
+        hide: is given the address before anything else sees it.
+
+    Raises:
+        SecretError: the reference leads nowhere.
+        ValueError: the address is not understood.
+    """
+    url = resolve(reference, f"alerts.routes.{name}.url").reveal()
+    hide(url)
+    return apprise_send(url)

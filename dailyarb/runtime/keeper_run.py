@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dailyarb.core.domain.errors import InstanceBusy, SecretError
 from dailyarb.core.domain.settings import Alerts, LogSettings
 from dailyarb.runtime.alert import Channel, Dispatcher, Route, Send
-from dailyarb.runtime.apprise_send import apprise_send
+from dailyarb.runtime.apprise_send import open_route
 from dailyarb.runtime.charge import Charge, read_charge
 from dailyarb.runtime.clock import BootClock
 from dailyarb.runtime.cores import stay_off
@@ -123,9 +123,7 @@ def channels(alerts: Alerts, instance: str, clock: BootClock, log: Log) -> Itera
 def delivery(name: str, reference: str, log: Log) -> Send:
     """Returns how a route delivers; a route whose address is wrong says so each time."""
     try:
-        url = resolve(reference, f"alerts.routes.{name}.url").reveal()
-        log.redactor.register(url)
-        return apprise_send(url)
+        return open_route(name, reference, log.redactor.register)
     except (SecretError, ValueError) as error:
         why = str(error)
         log.event("error", "alert.failed", channel=name, what=why)

@@ -21,7 +21,7 @@ from dailyarb.core.domain.errors import BoardError, ConfigError, JournalError, S
 from dailyarb.core.domain.settings import Settings, VenueKind
 from dailyarb.runtime import secrets
 from dailyarb.runtime.paths import Places
-from dailyarb.verbs import past
+from dailyarb.verbs import channels, past
 from dailyarb.verbs.engine import Window, instance_of, places
 from dailyarb.verbs.output import Column, Output
 
@@ -53,6 +53,7 @@ def doctor(arguments: Namespace, out: Output) -> int:
     else:
         found.append(Finding("config", "ok", f"{loaded.path} {loaded.hash}"))
         found += _credentials(loaded.settings)
+        found += _channels(loaded.settings)
         found += _disk(loaded.settings, places(instance))
     found += _engine(instance)
     columns = [
@@ -148,6 +149,19 @@ def _disk(settings: Settings, place: Places) -> Iterator[Finding]:
     yield Finding("disk", "bad" if todo else "ok", what, todo)
 
 
+def _channels(settings: Settings) -> Iterator[Finding]:
+    rows = list(channels.check(settings.alerts))
+    if not rows:
+        live = settings.venues.kind is VenueKind.LIVE
+        todo = "[alerts.routes] of the settings" if live else ""
+        what = "no channel: they stay in log and console"
+        yield Finding("alerts", "warn" if live else "ok", what, todo)
+    for row in rows:
+        good = row.state == "ok"
+        todo = channels.TRY if good else "the reference, and its address"
+        yield Finding(f"alerts {row.channel}", row.state, row.found, todo)
+
+
 def _credentials(settings: Settings) -> Iterator[Finding]:
     """Resolves each reference and forgets it at once; only whether it could is told."""
     if settings.venues.kind is not VenueKind.LIVE:
@@ -189,6 +203,9 @@ def _engine(instance: str) -> Iterator[Finding]:
         yield Finding("engine", "warn", what, "dailyarb starts it again")
         return
     yield Finding("engine", "ok", f"pid {seen.pid}, {seen.view.mode.value}, {seen.view.rung.name}")
+    for row in seen.view.channels:
+        state = "ok" if row.ok else "warn"
+        yield Finding(f"channel {row.channel}", state, row.detail or "delivers")
     for feed in seen.view.feeds:
         what = f"{feed.connections}/{feed.wanted} connections, {feed.age_ms} ms old"
         whole = feed.connections >= feed.wanted

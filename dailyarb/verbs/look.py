@@ -10,7 +10,7 @@ from dailyarb.core.domain.errors import BoardError
 from dailyarb.core.domain.events import FeedStatus
 from dailyarb.core.domain.orders import LIVE
 from dailyarb.core.domain.view import View
-from dailyarb.verbs import facts, past
+from dailyarb.verbs import channels, facts, past
 from dailyarb.verbs.engine import Glance, Window, glance, instance_of, places
 from dailyarb.verbs.output import Column, Output, count, money, yes
 
@@ -208,6 +208,8 @@ def pnl(arguments: Namespace, out: Output) -> int:
 
 def alerts(arguments: Namespace, out: Output) -> int:
     """Lists alerts: of the running engine, or else those the journal keeps."""
+    if arguments.test:
+        return channels.test(arguments, out)
     try:
         rows = [
             {

@@ -119,7 +119,7 @@ def _records(sub: Sub) -> None:
         )
     )
     verb.add_argument("--by", choices=("strategy", "market", "hour"), default="strategy")
-    add_which(
+    verb = add_which(
         add_verb(
             sub,
             "alerts",
@@ -128,6 +128,7 @@ def _records(sub: Sub) -> None:
             "look:alerts",
         )
     )
+    verb.add_argument("--test", action="store_true", help="send a test through each channel")
     verb = add_which(
         add_verb(
             sub,

@@ -161,6 +161,7 @@ class EngineRun:
             meaningless=self._greeting.meaningless if self._greeting else "",
             world=self._greeting.world if self._greeting else "",
             strategies=self.options.strategies,
+            rebooted=recovered.rebooted(self.clock.now().mono_ns),
         )
         history = ((row.record, row.wall_ns) for row in recovered.rows)
         self.ring = Ring(settings.recording.ring_mib << 20)

@@ -41,6 +41,7 @@ CATALOGUE: tuple[tuple[str, str], ...] = (
     ("intent.taken", "an intent was admitted by the risk gate"),
     ("intent.denied", "an intent was denied by the risk gate"),
     ("order.signed", "an order was signed and journalled"),
+    ("order.adopted", "the venue listed an order of ours that a power loss took from the journal"),
     ("order.sent", "an order's last byte was handed to the kernel"),
     ("order.acked", "the venue accepted an order"),
     ("order.refused", "the venue proved that it did not accept an order"),

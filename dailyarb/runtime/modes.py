@@ -11,6 +11,7 @@ _WAIT_S = {
     VenueModeKind.RESTARTING: 10.0,
     VenueModeKind.POST_ONLY: 30.0,
     VenueModeKind.CANCEL_ONLY: 60.0,
+    VenueModeKind.CLOSED_ONLY: 600.0,
 }
 _WAIT_MAX_S = 120.0
 
@@ -18,7 +19,7 @@ _WAIT_MAX_S = 120.0
 class ModeKeeper:
     """Turns what answers prove into changes of the venue's mode.
 
-    A restart, post-only and cancel-only end by themselves: after the time the venue named (or ours,
+    A restart, post-only, cancel-only and closed-only end by themselves: after the time the venue named (or ours,
     doubling) the mode is NORMAL again until an answer says otherwise. Blocked and refused
     credentials end only when an order is accepted.
     """
@@ -38,7 +39,12 @@ class ModeKeeper:
         return mode if changed else None
 
     def accepted(self) -> VenueMode | None:
-        """Takes an accepted order; returns the event when the venue was restricted before."""
+        """Takes an accepted order; returns the event when the venue was restricted before.
+
+        A sale is accepted where only sales are: that says nothing about buying.
+        """
+        if self.kind is VenueModeKind.CLOSED_ONLY:
+            return None
         self._wait_s = 0.0
         return self._normal("an order was accepted")
 

@@ -74,6 +74,21 @@ def _signed(record: rec.OrderSigned) -> LineOut:
     )
 
 
+def _adopted(record: rec.OrderAdopted) -> LineOut:
+    return LineOut(
+        "critical",
+        "order.adopted",
+        {
+            "oid": _short(record.order_id),
+            "mkt": _short(record.market_id),
+            "side": record.side.value,
+            "tok": record.outcome.value,
+            "px_c": record.price_e4 / 100,
+            "sz": record.size_e6 / 1e6,
+        },
+    )
+
+
 _MOVED: dict[OrderState, tuple[str, str]] = {
     OrderState.OPEN: ("info", "order.acked"),
     OrderState.REFUSED: ("warn", "order.refused"),
@@ -189,6 +204,7 @@ _TELLERS: dict[type[rec.Kept], Callable[[Any], LineOut | None]] = {
     rec.MarketSeen: _market,
     rec.IntentTaken: _intent,
     rec.OrderSigned: _signed,
+    rec.OrderAdopted: _adopted,
     rec.OrderMoved: _moved,
     rec.FillBooked: _filled,
     rec.FillProven: _proven,

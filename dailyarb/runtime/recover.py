@@ -40,6 +40,13 @@ class Recovered(msgspec.Struct, frozen=True):
     last_run: str
     clean: bool
 
+    def rebooted(self, mono_ns: int) -> bool:
+        """Says whether the machine has started anew since the last row: the boot clock fell back.
+
+        Of such an outage the rows of the last sync may be missing (F69).
+        """
+        return bool(self.rows) and not self.clean and self.rows[-1].mono_ns > mono_ns
+
 
 def load(path: Path, evidence: Evidence) -> Recovered:
     """Returns what a new run has to start from; an instance without a journal is fresh.

@@ -64,15 +64,15 @@ ELSEWHERE: dict[str, Elsewhere] = {
     "F11": _t("garbage", f"{_FEEDS}::test_ten_damaged_frames_end_a_connection",
               "property/test_fast_decode_fuzz.py::test_"),
     "F12": _t("schema drift", f"{_POLY}::test_unknown_types_and_tokens_are_counted_not_fatal"),
-    "F09": _not("burst of frames", "a load test of the live feed is missing; the replay benchmark "
-                "measures the rate"),
+    "F09": _t("burst of frames", "integration/test_burst.py::test_"),
     "F14": _t("phantom arbitrage", f"{_ROUTER}::test_"),
     "F15": _t("planned end at 24 h",
               f"{_POOL}::test_old_connections_are_replaced_before_they_are_dropped",
               f"{_FEEDS}::test_spot_replaces_a_connection_whose_server_shuts_down"),
     "F17": _t("reconnect storm", f"{_POOL}::test_one_bucket_bounds_the_attempts_of_all_pools"),
-    "F18": _not("sequence gap of the reference", "the reference reads bookTicker and trades, which "
-                "carry no state to resync"),
+    "F18": _t("sequence gap of the reference: a quote is whole, its successor is enough",
+              "unit/test_fast_spot.py::test_only_a_rising_update_id_is_news",
+              "unit/test_fast_spot.py::test_a_missing_trade_id_is_a_gap"),
     "F24": _t("maker fill beside the taker's terms",
               "unit/test_codec_user.py::test_as_maker_the_fill_is_our_own_entry"),
     "F29": _t("unreadable answers", f"{_PATH}::test_outcome_of_one_order"),
@@ -90,12 +90,12 @@ ELSEWHERE: dict[str, Elsewhere] = {
               f"{_CATALOG}::test_what_is_not_understood_is_refused_in_words"),
     "F66": _t("no route",
               "integration/test_failover.py::test_failover_within_100_ms_and_without_a_gap"),
-    "F67": _not("closed-only region", "told by the venue's answer as BLOCKED (F62); the account's "
-                "own flag is not read yet"),
+    "F67": _t("closed-only account", f"{_PATH}::test_modes_of_the_venue"),
     "F68": _t("SIGKILL", f"{_KILL}::test_no_acknowledged_row_is_lost_by_sigkill",
               f"{_RUN}::test_a_killed_engine_finds_its_money_again"),
-    "F69": _not("power loss",
-              "needs adoption of own orders by run salt, which the engine does not do yet"),
+    "F69": _t("power loss", "unit/test_core_account.py::test_after_a_power_loss_",
+              "unit/test_recover.py::"
+              "test_a_boot_clock_that_fell_back_is_a_machine_that_started_anew"),
     "F70": _t("disk full", f"{_RUN}::test_a_full_disk_ends_it_with_everything_cancelled",
               f"{_KILL}::test_a_full_disk_refuses_and_leaves_a_sound_file"),
     "F71": _t("sync hangs", f"{_SYNC}::test_a_hanging_sync_grows_old_and_holds_up_nobody"),
@@ -125,7 +125,8 @@ ELSEWHERE: dict[str, Elsewhere] = {
     "F86": _t("operator slip",
               "unit/test_control.py::test_raising_risk_needs_the_lease_or_a_confirmed_one_shot"),
     "F87": _t("stdout closed", f"{_LOGS}::test_a_blocked_sink_costs_lines_and_says_how_many"),
-    "F88": _not("a model's nonsense", "there are no models yet"),
+    "F88": _t("a model's nonsense",
+              "unit/test_engine.py::test_a_probability_that_is_none_is_no_signal"),
     "F89": _t("integer overflow",
               "unit/test_fast_stats.py::test_the_largest_values_do_not_overflow"),
     "F90": _t("read past a buffer", f"{_POLY}::test_the_buffer_is_only_borrowed"),
@@ -135,7 +136,8 @@ ELSEWHERE: dict[str, Elsewhere] = {
               "unit/test_config.py::test_a_fault_names_file_line_key_range_and_nearest_name"),
     "F93": _t("key file readable by others",
               "unit/test_secrets.py::test_a_file_open_to_others_is_refused"),
-    "F94": _not("the wallet can do more than trade", "an operations rule; no code withdraws"),
+    "F94": _t("the wallet can do more than trade: an operations rule, and no code that could",
+              "unit/test_no_withdrawal.py::test_"),
 }  # fmt: skip
 
 _HEAD = """# Faults and where they are injected

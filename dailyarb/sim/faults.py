@@ -65,6 +65,8 @@ class Knobs:
     disabled_s: float = 0.0
     throttled: float = 0.0
     blocked_s: float = 0.0
+    closed_only_s: float = 0.0
+    path_down_s: float = 0.0
     dead_man_s: float = 0.0
     auth_expired: float = 0.0
     # market data
@@ -74,12 +76,14 @@ class Knobs:
     half_open: float = 0.0
     garbage: float = 0.0
     stale_book: float = 0.0
+    burst: float = 0.0  # frames at once
     tick_changes: float = 0.0
     reference_silent_s: float = 0.0
     settle_silent_s: float = 0.0
     spike: float = 0.0
     # process and time
     kills: float = 0.0  # count
+    power: float = 0.0  # chance that a kill is a power loss
     stops: float = 0.0  # count
     frozen_s: float = 0.0
     lag: float = 0.0
@@ -130,6 +134,8 @@ CATALOGUE: tuple[Profile, ...] = (
        stale_book=(0.05, 0.3)),
     _p("F08", "one side of the book empty", "I7 I10", "no entry without both sides",
        one_sided_s=(2, 6)),
+    _p("F09", "burst of frames, some read late", "I10", "one evaluation a burst, none of old ones",
+       burst=(10, 40)),
     _p("F11", "garbage frames", "I10 I11", "a fault, never a wrong row",
        garbage=(0.05, 0.3)),
     _p("F13", "tick size changes", "I10 I11", "orders keep to the tick in force",
@@ -220,11 +226,15 @@ CATALOGUE: tuple[Profile, ...] = (
        dead_man_s=(2, 7), answer_lost=(0.05, 0.3)),
     _p("F65", "credentials refused", "I5", "HALTED after one answer",
        auth_expired=(0.3, 1)),
-    _p("F66", "no route to the order venue", "I12", "proven unsent; trading again after",
-       unsent=(0.5, 1)),
+    _p("F66", "no route to the order venue", "I12", "HALTED while none works, then trading again",
+       unsent=(0.2, 0.8), path_down_s=(5, 9)),
+    _p("F67", "our account may sell, not buy", "I5 I7", "hedging only; what is naked is sold",
+       closed_only_s=(2, 6)),
     # H. process
     _p("F68", "SIGKILL between any two instructions", "I3 I4 I18", "restart equals recovery",
        kills=(1, 3.99)),
+    _p("F69", "power loss: the last 50 ms of the journal are gone", "I2 I18",
+       "what the venue has of ours is adopted", kills=(2, 3.99), power=(1, 1)),
     _p("F71", "the journal's sync hangs", "I16", "entries stop", disk_slow=(0.5, 1)),
     _p("F74", "SIGSTOP, suspend", "I10 I17", "everything is stale on waking",
        frozen_s=(3, 10)),

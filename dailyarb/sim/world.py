@@ -48,6 +48,7 @@ from dailyarb.sim.world_wire import Wire
 
 STEPS_MAX = 30_000
 CHECK_NS = 500 * MS
+SYNC_NS = 50 * MS  # between two syncs of the journal
 BUG_CONVERGE_S = 25.0  # a defect that keeps a world from converging need not be waited for
 TRACE_KEPT = 50
 SETTINGS = settings()
@@ -93,6 +94,8 @@ class World:
         self.steps = 0
         self.kills = 0
         self.journal: list[tuple[Record, int]] = []
+        self.kept_ns: list[int] = []  # when each of its rows was written
+        self.power_lost = False
         self.life = 0
         self.life_ns = 0
         self.snapshot_ns = 0
@@ -123,7 +126,7 @@ class World:
         self.wire = Wire(self, self.venue, self.knobs, _own(rng), self.tell)
         self.feeds = Feeds(self, self.venue, self.wire, self.knobs, _own(rng), specs)
         self.plan = Plan(self, _own(rng))
-        self.oracle = Oracle(self, self.venue, self.knobs.overfill > 0)
+        self.oracle = Oracle(self, self.venue, self.knobs)
         self.process = self._born()
         self.process.kill_at = kill_at
 
@@ -133,7 +136,8 @@ class World:
         self.life += 1
         self.life_ns, self.snapshot_ns = self.now_ns, 0
         self.wire.life = self.life
-        engine = Engine(self.settings, birth(self.life), self.journal, self.instant())
+        born = birth(self.life, self.power_lost)
+        engine = Engine(self.settings, born, self.journal, self.instant())
         if self.eager:
             kinds = [strategy.id for strategy in engine.state.strategies]
             engine.state.strategies[kinds.index(Willing.id)] = Willing(self.settings)
@@ -157,10 +161,16 @@ class World:
             self.feeds.introduce()
 
     def _buried(self) -> None:
-        """Notices a death and plans the restart."""
+        """Notices a death and plans the restart; with the power go the rows not yet synced."""
         if self.process.dead and self.wire.life == self.life:
             self.wire.life = 0
             self.kills += 1
+            # What an outage took stays in doubt until a life has reconciled it.
+            waiting = self.power_lost and self.process.engine.state.rungs.booting
+            self.power_lost = waiting or self.wire.chance(self.knobs.power)
+            while self.power_lost and self.kept_ns and self.kept_ns[-1] > self.now_ns - SYNC_NS:
+                self.kept_ns.pop()
+                self.journal.pop()
             self.after(self.plan.rest_ns(), self.restart)
 
     def engine(self) -> Engine:
@@ -191,9 +201,10 @@ class World:
         else:
             act(*args)
 
-    def wake(self) -> None:
-        """Lets a frozen process read what has queued up meanwhile."""
+    def wake(self, gap_ns: int) -> None:
+        """Lets a frozen process notice how long it slept, then read what has queued up."""
         backlog, self._backlog = self._backlog, []
+        self.tell(ev.Woke(gap_ns // MS))
         for act, args in backlog:
             self.reach(act, *args)
 
@@ -219,6 +230,10 @@ class World:
     def underway(self) -> Iterable[cmd.SignedOrder]:
         """Returns orders that have left and not arrived."""
         return [order for order, _ in self.wire.travelling.values()]
+
+    def path_down(self) -> bool:
+        """Says whether no request reaches the order venue."""
+        return self.wire.path_down
 
     def note(self, kind: str, what: object) -> None:
         """Remembers a line of the trace."""
@@ -335,6 +350,7 @@ class Outlet:
         for record in records:
             world.digest.update(_ENCODE(record))
             world.journal.append((record, wall))
+            world.kept_ns.append(world.now_ns)
         world.oracle.flushed(records)
 
     def ended(self, command: cmd.Exit) -> None:
@@ -350,9 +366,7 @@ def _line(now_ns: int, kind: str, what: object) -> str:
     return f"{(now_ns - MONO_NS) / SECOND:9.3f} {kind:5s} {what}"
 
 
-def run_seed(
-    seed: int, profile: str = "", bug: Bug | None = None, kill_at: int = -1
-) -> Outcome:
+def run_seed(seed: int, profile: str = "", bug: Bug | None = None, kill_at: int = -1) -> Outcome:
     """Runs one seed's world to its end."""
     return World(seed, profile, bug, kill_at).run()
 

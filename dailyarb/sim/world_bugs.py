@@ -7,7 +7,7 @@ has no switch for them. Seeds must find every one; `dailyarb sim --bug all` meas
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -87,9 +87,12 @@ def _blind_gate(engine: Engine, life: int) -> None:
         ) -> Admitted | Denied:
             seen.items = []
             seen.worst_others_e6 = 0
+            seen.naked_possible_e6 = 0
             return super().admit(intent, spec, seen, now_ns)
 
     engine.state.gate = Blind(engine.state.gate.settings)
+    near = engine.state.breakers.by_name["near.limit"]
+    near.rule = msgspec.structs.replace(near.rule, limit=1e9)  # the same sum elsewhere, as blind
 
 
 # --- unknown outcomes
@@ -181,6 +184,11 @@ def _by_position(engine: Engine, event: ev.Event, now_ns: int) -> ev.Event:
     return msgspec.structs.replace(event, results=results)
 
 
+def _no_circuit(engine: Engine, life: int) -> None:
+    del life
+    _swap(engine.state.circuits, "cap", lambda: (Rung.FULL, ""))
+
+
 # --- fills
 
 
@@ -240,7 +248,36 @@ def _half_snapshot(engine: Engine, event: ev.Event, now_ns: int) -> ev.Event:
     return event
 
 
+class _Empty(set[str]):
+    """Stays empty whatever is added."""
+
+    def add(self, element: str) -> None:
+        """Does nothing."""
+
+
+def _no_quarantine(engine: Engine, life: int) -> None:
+    del life
+    engine.state.unproven = _Empty()
+
+
+def _strangers(engine: Engine, life: int) -> None:
+    del life
+    on_event = engine.on_event
+
+    def trusting(event: ev.Event, now: Instant) -> list[cmd.Command]:
+        out = on_event(event, now)
+        engine.state.tallies.foreign = 0
+        return out
+
+    _swap(engine, "on_event", trusting)
+
+
 # --- rung, books, restart
+
+
+def _lost_rows(engine: Engine, life: int) -> None:
+    del life
+    engine.state.birth = replace(engine.state.birth, rebooted=False)
 
 
 class _Deaf(Rungs):
@@ -329,6 +366,10 @@ BUGS: tuple[Bug, ...] = (
     Bug("blindgate", "counts no open orders as exposure", "F26", 40, plant=_blind_gate),
     Bug("oldbook", "does not look at a book's age", "F01", 40, plant=_old_book),
     Bug("oldtick", "overhears a new tick size", "F13", 60, bend=_old_tick),
+    Bug("nocircuit", "tries on though no order path works", "F66", 60, plant=_no_circuit),
+    Bug("noquarantine", "opens beside fills that stay unproven", "F44", 40, plant=_no_quarantine),
+    Bug("strangers", "trades on beside somebody else", "F51", 12, plant=_strangers),
+    Bug("lostrows", "adopts nothing after a power loss", "F69", 60, plant=_lost_rows),
     Bug("wallages", "measures ages by the wall clock", "F81", 60, plant=_wall_ages),
 )
 

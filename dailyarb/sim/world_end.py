@@ -27,6 +27,7 @@ def problems(world: World) -> list[str]:
         *_positions(world),
         *_money(world),
         *_orders(world),
+        *_strays(world),
         *_naked(world),
         *_trading(world),
     ]
@@ -138,6 +139,13 @@ def _orders(world: World) -> Iterator[str]:
             continue
         word = state.value if state else "JOURNALLED"
         yield f"I12 order {order_id[:10]} stays {word}, the venue has it {_truth(truth)}"
+
+
+def _strays(world: World) -> Iterator[str]:
+    folded = world.oracle.folded
+    for order in world.venue.open_orders():
+        if order.order_id not in folded.signed and order.order_id not in folded.adopted:
+            yield f"I18 order {order.order_id[:10]} of ours rests and no record tells of it"
 
 
 def _truth(order: object) -> str:

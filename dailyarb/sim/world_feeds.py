@@ -140,26 +140,42 @@ class Feeds:
         frame = book_frame(self.specs[market], listing.bids, listing.asks, stamp_ms)
         if self.wire.chance(self.knobs.garbage):
             self._carry(market, self.rng.choice(GARBAGE), 0)
+        if self.wire.chance(0.3 if self.knobs.burst else 0.0):
+            self._burst(market)
+            return
         self._carry(market, frame, stamp_ms)
         if self.knobs.stale_book:
             self._old = [*self._old[-6:], (market, frame, stamp_ms)]
             if self.wire.chance(self.knobs.stale_book):
                 self._carry(*self.rng.choice(self._old))
 
-    def _carry(self, market: str, frame: bytes, stamp_ms: int) -> None:
-        arrive = self.stage.now_ns + self.rng.randrange(2, 40) * MS
+    def _burst(self, market: str) -> None:
+        """Sends many frames of one moment, read as one burst and at times long after."""
+        listing, spec = self.venue.listings[market], self.specs[market]
+        stamp_ms = self.stage.venue_ns() // MS
+        count = int(self.knobs.burst)
+        frames = [book_frame(spec, listing.bids, listing.asks, stamp_ms - count + i + 1)
+                  for i in range(count)]  # fmt: skip
+        late = self.rng.randrange(0, 2_500) * MS if self.rng.random() < 0.2 else 0
+        self._carry(market, frames, stamp_ms, late)
+
+    def _carry(
+        self, market: str, frame: bytes | list[bytes], stamp_ms: int, late_ns: int = 0
+    ) -> None:
+        arrive = self.stage.now_ns + self.rng.randrange(2, 40) * MS + late_ns
         arrive = max(arrive, self._arrival.get(market, 0))
         self._arrival[market] = arrive
         self.stage.after(arrive - self.stage.now_ns, self._arrives, market, frame, stamp_ms)
 
-    def _arrives(self, market: str, frame: bytes, stamp_ms: int) -> None:
+    def _arrives(self, market: str, frame: bytes | list[bytes], stamp_ms: int) -> None:
         muted = self.muted.get(market, 0) > self.stage.now_ns
         if not muted and FeedId.POLYMARKET not in self.silent:
             self.stage.reach(self._apply, market, frame, stamp_ms)
 
-    def _apply(self, market: str, frame: bytes, stamp_ms: int) -> None:
+    def _apply(self, market: str, frame: bytes | list[bytes], stamp_ms: int) -> None:
         stage, books = self.stage, self.stage.engine().books
-        books.router.on_frame(frame, stage.now_ns)
+        for one in frame if isinstance(frame, list) else (frame,):
+            books.router.on_frame(one, stage.now_ns)
         if stamp_ms:
             stage.book_ns[market] = stage.now_ns
             stage.stamp_ns[market] = max(stage.stamp_ns.get(market, 0), stamp_ms * MS)

@@ -20,11 +20,13 @@ from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import TERMINAL, FillState, OrderState
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.units import MS, SECOND
+from dailyarb.sim.faults import Knobs
 from dailyarb.sim.world_setup import (
     LIMITS,
     LOT_E6,
     MAX_NAKED_MS,
     PAIR_WAIT_MS,
+    UNPROVEN_S,
 )
 from dailyarb.sim.world_venue import ONE, LeanVenue
 
@@ -35,6 +37,9 @@ LATCHED = frozenset(
 DUST_E6 = 5_000_000
 USD = 1_000_000
 ASKS_WITHIN_NS = 1_500 * MS
+BLIND_MAX = 6  # five failures open the circuit, one probe at a time tries it
+NOTICED_NS = 200 * MS  # the engine looks ten times a second
+UNPROVEN_NS = round((UNPROVEN_S + 1.0) * SECOND)
 
 
 class Violation(AssertionError):
@@ -66,6 +71,10 @@ class Heard(Protocol):
         """Returns orders that have left and not arrived."""
         ...
 
+    def path_down(self) -> bool:
+        """Says whether no request reaches the order venue."""
+        ...
+
 
 class Booked(NamedTuple):
     """Is one fill as the journal has it."""
@@ -92,6 +101,9 @@ class Folded:
         self.alerts: set[str] = set()
         self.naked_ns: dict[int, int] = {}
         self.pairs: dict[int, str] = {}
+        self.adopted: set[str] = set()
+        self.foreign_ns = 0  # since when somebody else is known to trade the wallet
+        self.waiting_ns: dict[tuple[str, str], int] = {}  # since when a fill is provisional
         self.handed: set[int] = set()
 
     def reborn(self) -> None:
@@ -117,7 +129,13 @@ class Folded:
             if key in self.fills:
                 raise Violation(f"I3 fill {key} booked twice")
             self.fills[key] = Booked(record, record.state)
+            if record.state is FillState.PROVISIONAL:
+                self.waiting_ns[key] = now_ns
+            if record.order_id not in self.signed and record.order_id not in self.adopted:
+                self.foreign_ns = self.foreign_ns or now_ns
             self._pair(record.order_id, now_ns)
+        elif isinstance(record, rec.OrderAdopted):
+            self.adopted.add(record.order_id)
         elif isinstance(record, rec.FillProven):
             self._prove(record, now_ns)
         elif isinstance(record, rec.PayoutBooked):
@@ -145,6 +163,7 @@ class Folded:
         if old is None or old.state is not FillState.PROVISIONAL:
             raise Violation(f"I9 fill {key} left a terminal status")
         self.fills[key] = Booked(old.fill, record.state)
+        self.waiting_ns.pop(key, None)
         self._pair(record.order_id, now_ns)
 
     def _rung(self, record: rec.Record) -> None:
@@ -219,17 +238,19 @@ class Oracle:
     Args:
         heard: what the engine was told and what is on its way.
         venue: the truth.
-        overfills: whether the venue may fill more than was ordered (one lot of slack then).
+        knobs: the world's faults; where the venue fills more than was ordered, limits have slack.
     """
 
-    def __init__(self, heard: Heard, venue: LeanVenue, overfills: bool) -> None:
+    def __init__(self, heard: Heard, venue: LeanVenue, knobs: Knobs) -> None:
         self.heard = heard
         self.venue = venue
         self.folded = Folded()
         self.kept: dict[str, bytes] = {}
         self.asked: dict[str, int] = {}
         self.entries = 0
-        self.slack = 2 * LOT_E6 * ONE if overfills else 0
+        self.slack = 2 * LOT_E6 * ONE if knobs.overfill > 0 else 0
+        self.steps = knobs.clock_step_s > 0  # what is dated by the venue may look young
+        self.blind = 0  # entries tried since no path to the venue works
         self._second: deque[int] = deque()
 
     def told(self, record: rec.Record) -> None:
@@ -300,11 +321,29 @@ class Oracle:
         if rung is Rung.HEDGE_ONLY:
             raise Violation("I5 an entry left while HEDGE_ONLY")
         self.entries += 1
+        self._blind()
+        self._doubts(first.market_id)
         if not self.heard.snapshot_ns:
             raise Violation("I18 an entry left before the account was reconciled")
         self._fresh(first)
         self._naked()
         self._worst_case(first.market_id)
+
+    def _blind(self) -> None:
+        """Judges that entries stop once no order path works (F66)."""
+        self.blind = self.blind + 1 if self.heard.path_down() else 0
+        if self.blind > BLIND_MAX:
+            raise Violation(f"I5 {self.blind} entries tried while no order path works")
+
+    def _doubts(self, market_id: str) -> None:
+        """Judges that nothing is opened beside strangers in the wallet or unproven fills."""
+        now, folded = self.heard.now_ns, self.folded
+        if folded.foreign_ns and now - folded.foreign_ns > NOTICED_NS:
+            raise Violation("I5 an entry left although somebody else trades the wallet")
+        for key, since in folded.waiting_ns.items():
+            here = folded.fills[key].fill.market_id == market_id
+            if here and now - since > UNPROVEN_NS and not self.steps:
+                raise Violation(f"I6 an entry left beside fill {key}, unproven for long")
 
     def _on_grid(self, order: rec.OrderSigned) -> None:
         tick = self.heard.ticks[order.market_id]
@@ -389,9 +428,7 @@ class Oracle:
             mine = self.folded.signed.get(sent.order_id)
             if mine is not None and mine.market_id == market_id:
                 outcome = 0 if mine.outcome is Outcome.UP else 1
-                items.append(
-                    Item(outcome, mine.side is Side.BUY, mine.price_e4, mine.size_e6, 0)
-                )
+                items.append(Item(outcome, mine.side is Side.BUY, mine.price_e4, mine.size_e6, 0))
         return min(_result(flow, shares, items, winner) for winner in (0, 1))
 
 

@@ -106,8 +106,13 @@ class Plan:
         self._window(knobs.restart_s, mode(ev.VenueModeKind.RESTARTING), normal)
         self._window(knobs.post_only_s, mode(ev.VenueModeKind.POST_ONLY), normal)
         self._window(knobs.cancel_only_s, mode(ev.VenueModeKind.CANCEL_ONLY), normal)
-        for name, seconds in (("disabled", knobs.disabled_s), ("blocked", knobs.blocked_s)):
+        for name, seconds in (
+            ("disabled", knobs.disabled_s),
+            ("blocked", knobs.blocked_s),
+            ("path_down", knobs.path_down_s),
+        ):
             self._flag(name, seconds)
+        self._flag("closed_only", knobs.closed_only_s, self._normal_again)
         if self.rng.random() < knobs.auth_expired:
             self._flag("auth_bad", 4.0)
         if knobs.dead_man_s:
@@ -115,9 +120,7 @@ class Plan:
                 self.world.after(self._moment(), self._strike, self._cancelled_by_venue)
         self._flag("stream_down", knobs.stream_cut_s, self._reconnected)
 
-    def _flag(
-        self, name: str, seconds: float, after: Callable[[], None] | None = None
-    ) -> None:
+    def _flag(self, name: str, seconds: float, after: Callable[[], None] | None = None) -> None:
         wire = self.world.wire
 
         def off() -> None:
@@ -127,6 +130,9 @@ class Plan:
                     after()
 
         self._window(seconds, lambda: setattr(wire, name, True), off)
+
+    def _normal_again(self) -> None:
+        self.world.after(SECOND, self.world.tell, ev.VenueMode(ev.VenueModeKind.NORMAL))
 
     def _reconnected(self) -> None:
         world = self.world
@@ -201,7 +207,7 @@ class Plan:
     def _freeze(self, seconds: float) -> None:
         length = round(seconds * SECOND)
         self.world.frozen_until = self.world.now_ns + length
-        self.world.after(length, self.world.wake)
+        self.world.after(length, self.world.wake, length)
 
     def _step(self, seconds: float) -> None:
         world = self.world

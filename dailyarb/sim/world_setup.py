@@ -141,9 +141,7 @@ def settings(max_reject_percent: float = 100.0) -> Settings:
 
 def birth(run: int, rebooted: bool = False) -> Birth:
     """Returns the identity of one life of the process; all lives share the venue's world."""
-    return Birth(
-        f"r{run}", "0", Mode.SIM, Evidence.SIM, "c0", run, world="w", rebooted=rebooted
-    )
+    return Birth(f"r{run}", "0", Mode.SIM, Evidence.SIM, "c0", run, world="w", rebooted=rebooted)
 
 
 def spec(index: int, end_s: float) -> MarketSpec:

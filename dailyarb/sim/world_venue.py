@@ -177,9 +177,7 @@ class LeanVenue:
 
     # orders
 
-    def place(
-        self, order_id: str, raw: bytes, takes: bool, post_only: bool, now_ns: int
-    ) -> Placed:
+    def place(self, order_id: str, raw: bytes, takes: bool, post_only: bool, now_ns: int) -> Placed:
         """Accepts an order or raises `RefusedError`; a taker waits for `fire`."""
         if order_id in self.orders:
             raise RefusedError("order is duplicated")

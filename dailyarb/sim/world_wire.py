@@ -83,6 +83,8 @@ class Wire:
         self.disabled = False
         self.blocked = False
         self.auth_bad = False
+        self.closed_only = False
+        self.path_down = False
         self.beat_ns = -1
         self.stream_down = False
         self._act: dict[type[Any], Callable[[Any], None]] = {
@@ -123,7 +125,7 @@ class Wire:
     # orders
 
     def _submit(self, command: cmd.Submit) -> None:
-        if self.chance(self.knobs.unsent):
+        if self.path_down or self.chance(self.knobs.unsent):
             self._back(0, _all(command, ev.LegOutcome.UNSENT, "no order connection"))
             return
         doubt = _all(command, ev.LegOutcome.UNKNOWN, "timeout")
@@ -175,6 +177,8 @@ class Wire:
             kind, word = ev.VenueModeKind.AUTH_FAILED, "invalid api key"
         elif self.blocked:
             kind, word = ev.VenueModeKind.BLOCKED, "block page"
+        elif self.closed_only and any(self._buys(order) for order in command.orders):
+            kind, word = ev.VenueModeKind.CLOSED_ONLY, "address in closed only mode"
         elif kind is ev.VenueModeKind.POST_ONLY and posts:
             return None
         elif kind is not ev.VenueModeKind.NORMAL:
@@ -187,6 +191,10 @@ class Wire:
         refused = _all(command, ev.LegOutcome.REFUSED, word, kind.value)
         return refused, ev.VenueMode(kind, 0.5, word)
 
+    @staticmethod
+    def _buys(order: cmd.SignedOrder) -> bool:
+        return b'"side": "BUY"' in order.order_json
+
     def _place(self, order: cmd.SignedOrder, held: list[Placed]) -> ev.LegResult:
         try:
             if self.chance(self.knobs.leg_refused):
@@ -198,7 +206,9 @@ class Wire:
                 order.order_id, order.order_json, takes, order.post_only, self.time.venue_ns()
             )
         except RefusedError as refusal:
-            return ev.LegResult(order.order_id, ev.LegOutcome.REFUSED, str(refusal))
+            why = str(refusal)
+            short = why == NO_BALANCE
+            return ev.LegResult(order.order_id, ev.LegOutcome.REFUSED, why, no_balance=short)
         if placed.takes:
             held.append(placed)
         else:
@@ -252,7 +262,7 @@ class Wire:
         every = isinstance(command, cmd.CancelAll)
         doubt = ev.CancelResult(command.asked_ns, (), (), False, every)
         lost = self.chance(self.knobs.cancel_lost)
-        if lost and self.rng.random() < 0.5:
+        if self.path_down or (lost and self.rng.random() < 0.5):
             self._back(TIMEOUT_NS, doubt)
             return
         self.time.after(self.delay_ns(), self._cancel_arrives, command, lost)
@@ -287,7 +297,7 @@ class Wire:
             self._back(self.delay_ns(), result)
 
     def _heartbeat(self, command: cmd.Heartbeat) -> None:
-        if self.chance(self.knobs.request_lost):
+        if self.path_down or self.chance(self.knobs.request_lost):
             self._back(TIMEOUT_NS, ev.HeartbeatResult(command.asked_ns, False))
             return
         lost = self.chance(self.knobs.answer_lost)
@@ -303,7 +313,7 @@ class Wire:
     def _reads_fail(self) -> bool:
         restarting = self.mode is ev.VenueModeKind.RESTARTING
         lost = self.chance(self.knobs.answer_lost) or self.chance(self.knobs.request_lost)
-        return lost or restarting or self.auth_bad
+        return lost or restarting or self.auth_bad or self.path_down
 
     def _query_order(self, command: cmd.QueryOrder) -> None:
         if not self._reads_fail():

@@ -229,6 +229,8 @@ MODES = [
     ),
     (503, b'{"error":"Trading is currently cancel-only"}', "", VenueModeKind.CANCEL_ONLY),
     (403, b"<html>", "", VenueModeKind.BLOCKED),
+    (403, b'{"error":"address in closed only mode"}', "", VenueModeKind.CLOSED_ONLY),
+    (400, b'{"error":"\'0xab\' address in closed only mode"}', "", VenueModeKind.CLOSED_ONLY),
     (401, b'{"error":"Unauthorized"}', "", VenueModeKind.AUTH_FAILED),
     (400, b'{"error":"order_version_mismatch"}', "", VenueModeKind.AUTH_FAILED),
 ]

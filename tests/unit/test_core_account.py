@@ -16,6 +16,7 @@ from dailyarb.core.domain.events import (
     HeartbeatResult,
     LegOutcome,
     LegResult,
+    MarketListed,
     OpenOrder,
     OrderReport,
     Resolved,
@@ -26,10 +27,11 @@ from dailyarb.core.domain.events import (
 from dailyarb.core.domain.ids import Severity
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import FillState, OrderState
-from dailyarb.core.domain.records import FillBooked, OrderMoved
+from dailyarb.core.domain.records import FillBooked, OrderAdopted, OrderMoved
 from dailyarb.core.domain.rung import Rung, RungCause
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
-from tests.rig import UP, Rig, settings
+from dailyarb.core.domain.units import SECOND
+from tests.rig import UP, Rig, birth, settings
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
 S2_ONLY = Strategies(S1=S1Settings(enabled=False))
@@ -332,3 +334,66 @@ def test_shares_that_differ_for_long_are_an_alarm(taker: tuple[Rig, str]) -> Non
     assert "positions.differ" in alerts(rig)
     report(20)
     assert audit()
+
+
+LOST = OpenOrder("0xlost", "0xm", Outcome.UP, Side.BUY, 4_000, 20 * SHARE, 5 * SHARE)
+
+
+def lost_fill(order_id: str, trade: str, shares: int) -> Fill:
+    """Returns a fill of an order that no record tells of."""
+    return Fill(
+        trade, order_id, "0xm", Outcome.UP, Side.BUY, 4_000, shares * SHARE, True,
+        FillState.CONFIRMED, 1,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def powerless() -> Rig:
+    """Gives an engine that starts on a machine that lost its power."""
+    rig = Rig(settings(S1_ONLY, late_arrival_ms=5_000), who=birth(rebooted=True))
+    rig.feed(MarketListed(rig.market))
+    return rig
+
+
+def snapshot(rig: Rig, *fills: Fill, orders: tuple[OpenOrder, ...] = ()) -> None:
+    """Reports the account as asked for now."""
+    rig.feed(AccountReport(rig.clock.now().mono_ns, True, 10**9, orders, fills))
+
+
+def test_after_a_power_loss_what_the_venue_lists_of_ours_is_adopted(powerless: Rig) -> None:
+    """F69: the last rows of the journal are gone, the orders they told of are not."""
+    snapshot(
+        powerless, lost_fill("0xlost", "t1", 5), lost_fill("0xgone", "t2", 3),
+        lost_fill("0xgone", "t3", 4), orders=(LOST,),
+    )  # fmt: skip
+
+    adopted = {r.order_id: r.size_e6 for r in powerless.records(OrderAdopted)}
+    assert adopted == {"0xlost": 20 * SHARE, "0xgone": 7 * SHARE}
+    by_id = powerless.state.orders.by_id
+    assert (by_id["0xlost"].state, by_id["0xlost"].left_e6) == (OrderState.OPEN, 15 * SHARE)
+    assert by_id["0xgone"].state is OrderState.FILLED
+    assert ("0xlost",) in [c.order_ids for c in powerless.all(cmd.Cancel)]
+    assert powerless.held(Outcome.UP) == 12
+    assert "orders.adopted" in alerts(powerless)
+    assert powerless.state.tallies.foreign == 0
+
+
+def test_after_a_power_loss_nothing_opens_before_the_latest_arrival(powerless: Rig) -> None:
+    snapshot(powerless)
+    assert powerless.state.rungs.booting
+    powerless.feed(lost_fill("0xlate", "t1", 5))
+    assert powerless.held(Outcome.UP) == 0, "the snapshot tells of it, with its order"
+    powerless.clock.advance(5 * SECOND)
+    snapshot(powerless, lost_fill("0xlate", "t1", 5))
+    assert powerless.held(Outcome.UP) == 5
+    assert not powerless.state.rungs.booting
+    powerless.feed(lost_fill("0xother", "t2", 5))
+    assert "fill.foreign.0xother" in alerts(powerless), "from now on strangers are strangers"
+
+
+def test_what_was_adopted_is_known_after_the_next_start(powerless: Rig) -> None:
+    snapshot(powerless, lost_fill("0xlost", "t1", 5), orders=(LOST,))
+    rows = [(c.record, 1) for c in powerless.all(cmd.Journal)]
+    again = Rig(settings(S1_ONLY), history=rows, who=birth(salt_base=2))
+    assert again.state.orders.by_id["0xlost"].left_e6 == 15 * SHARE
+    assert again.held(Outcome.UP) == 5

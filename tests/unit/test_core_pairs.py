@@ -56,13 +56,15 @@ def seen(
     ended: bool = False,
     working: tuple[Outcome, ...] = (),
     maker_only: bool = False,
+    sells_only: bool = False,
 ) -> PairView:
     """Returns what a pair sees."""
     sizes = tuple(round(n * SHARE) for n in confirmed)
     rests = live if resting is None else resting
     return PairView(
-        spec(), book or Levels(up), sizes[0], sizes[1], live, ended, rests, working, maker_only
-    )
+        spec(), book or Levels(up), sizes[0], sizes[1], live, ended, rests, working, maker_only,
+        sells_only,
+    )  # fmt: skip
 
 
 class Bench:
@@ -216,6 +218,15 @@ def test_a_touch_too_small_for_the_venue_is_no_way_out(bench: Bench) -> None:
     step = bench.step(seen(up=no_up))
     assert (step.intent, step.stuck) == (None, True)
     assert bench.pairs.next_deadline_ns() == bench.ns + 50 * MS
+
+
+def test_where_only_sales_are_taken_the_excess_is_sold(bench: Bench) -> None:
+    bench.fill(buy(Outcome.UP, 20))
+    intent = bench.step(seen(sells_only=True)).intent
+    assert intent is not None
+    assert (intent.kind, intent.legs[0].side) == (IntentKind.UNWIND, Side.SELL)
+    bench.fill(buy(Outcome.UP, 1))
+    assert bench.step(seen(sells_only=True, confirmed=(0, 0)), 100).stuck
 
 
 def test_tries_that_change_nothing_are_made_ever_more_seldom(bench: Bench) -> None:

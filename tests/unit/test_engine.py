@@ -30,6 +30,8 @@ from dailyarb.core.domain.records import (
 )
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
+from dailyarb.core.engine import scenes
+from dailyarb.core.pricing.fair import Fair
 from tests.rig import Rig, settings, sides, spec
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
@@ -404,3 +406,17 @@ def test_a_fill_that_stays_unproven_is_told(s1: Rig) -> None:
     assert not [a for a in s1.all(cmd.Alert) if a.key.startswith("fill.unproven")]
     s1.advance(2)
     assert [a for a in s1.all(cmd.Alert) if a.key == "fill.unproven.t1"]
+
+
+@pytest.mark.parametrize("p_up", [float("nan"), float("inf"), 1.7, -0.2])
+def test_a_probability_that_is_none_is_no_signal(
+    s1: Rig, monkeypatch: pytest.MonkeyPatch, p_up: float
+) -> None:
+    """F88: whatever a model says outside 0 to 1, nothing rests on it."""
+    monkeypatch.setattr(scenes, "fair_value", lambda *_: Fair(p_up, 1.0, 0.1))
+    s1.book(*WIDE)
+    s1.advance(0.5)
+    s1.book(*WIDE)
+    s1.spot(100_100)
+    assert s1.why("S1") == "no_volatility"
+    assert not s1.submits

@@ -30,6 +30,7 @@ SAMPLES: list[Any] = [
     rec.MarketSeen(spec(refusal="unknown rule")),
     rec.IntentTaken(1, StrategyId.S1, "0xm", IntentKind.ENTRY, 120, 5_500, 5_000, 5_100, 0, 1),
     SIGNED,
+    rec.OrderAdopted("0xlost", "0xm", Outcome.UP, Side.BUY, 4_000, 5_000_000),
     FILLED,
     rec.FillProven("t", "0xorder", FillState.CONFIRMED),
     rec.FillProven("t", "0xorder", FillState.VOIDED, "failed"),

@@ -70,6 +70,18 @@ def test_clean_means_ended_by_itself_with_code_zero(path: Path, code: int, clean
     assert load(path, Evidence.SIM).clean is clean
 
 
+def test_a_boot_clock_that_fell_back_is_a_machine_that_started_anew(path: Path) -> None:
+    """F69: then the rows of the last sync may be missing."""
+    write(path, "r1")
+    crashed = load(path, Evidence.SIM)
+    assert not crashed.rebooted(1), "one nanosecond is the row's own"
+    assert crashed.rebooted(0)
+    write(path, "r2", RunEnded("r2", 0, "asked"))
+    assert not load(path, Evidence.SIM).rebooted(0), "what ended by itself has synced its end"
+    fresh = load(path.with_name("other.db"), Evidence.SIM)
+    assert not fresh.rebooted(0)
+
+
 def test_rows_before_the_last_checkpoint_are_not_needed(path: Path) -> None:
     write(path, "r1", checkpointed(), HALT, checkpointed(), RunEnded("r1", 0, ""))
     found = load(path, Evidence.SIM)

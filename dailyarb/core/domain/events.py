@@ -152,13 +152,15 @@ class LegOutcome(Enum):
 class LegResult(msgspec.Struct, frozen=True, gc=False):
     """Is the venue's answer for one order, matched by order id.
 
-    matched_e6 is how many shares the answer says matched at once, -1 where it does not say.
+    matched_e6 is how many shares the answer says matched at once, -1 where it does not say;
+    no_balance says that it was refused for want of cash, allowance or shares (F40).
     """
 
     order_id: str
     outcome: LegOutcome
     reason: str = ""
     matched_e6: int = -1
+    no_balance: bool = False
 
 
 class SubmitResult(Fact, frozen=True, gc=False):
@@ -277,6 +279,7 @@ class VenueModeKind(Enum):
     RESTARTING = "RESTARTING"
     POST_ONLY = "POST_ONLY"
     CANCEL_ONLY = "CANCEL_ONLY"
+    CLOSED_ONLY = "CLOSED_ONLY"  # our account or region may sell, not buy
     BLOCKED = "BLOCKED"
     AUTH_FAILED = "AUTH_FAILED"
 

@@ -85,6 +85,17 @@ class OrderSigned(Kept, frozen=True, gc=False):
     order_json: bytes
 
 
+class OrderAdopted(Kept, frozen=True, gc=False):
+    """The venue listed an order of our wallet whose record a power loss took (F69)."""
+
+    order_id: str
+    market_id: str
+    outcome: Outcome
+    side: Side
+    price_e4: int
+    size_e6: int
+
+
 class OrderMoved(Kept, frozen=True, gc=False):
     """An order reached a state by evidence."""
 
@@ -254,6 +265,7 @@ Record = (
     | MarketSeen
     | IntentTaken
     | OrderSigned
+    | OrderAdopted
     | OrderMoved
     | FillBooked
     | FillProven
@@ -263,9 +275,9 @@ Record = (
     | Merged
     | Adjusted
     | RungSet
-    | BreakerMoved
     | ModeSet
     | SettingsTaken
+    | BreakerMoved
     | OperatorDid
     | AlertRaised
     | Checkpointed

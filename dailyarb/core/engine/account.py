@@ -26,9 +26,15 @@ from dailyarb.core.domain.ids import Severity, StrategyId
 from dailyarb.core.domain.intents import IntentKind
 from dailyarb.core.domain.market import Outcome, Side, taker_fee_e6
 from dailyarb.core.domain.orders import FillState, OrderState
-from dailyarb.core.domain.records import Adjusted, FillBooked, FillProven, OrderMoved
+from dailyarb.core.domain.records import (
+    Adjusted,
+    FillBooked,
+    FillProven,
+    OrderMoved,
+)
 from dailyarb.core.domain.units import FEE_STEP_E6, MS, SECOND, notional_down, notional_up
 from dailyarb.core.domain.view import FillRow
+from dailyarb.core.engine.adoption import adopt, all_arrived
 from dailyarb.core.engine.caps import heard_path
 from dailyarb.core.engine.state import State
 from dailyarb.core.engine.trading import RECANCEL_NS, mark_e4, on_signed
@@ -78,9 +84,13 @@ def _count_result(
     if refused:
         tallies.rejected += 1
         tallies.reasons[_short(found.reason)] += 1
+        if found.no_balance:
+            tallies.no_balance.append(now.mono_ns)
+            state.balance_waits.refused(order.market_id, now.mono_ns)
         state.tell("REJECT", f"{_words(state, order)}: {found.reason}", now, Severity.WARNING)
         return
     tallies.acked += 1
+    state.balance_waits.accepted(order.market_id, now.mono_ns)
     if outcome is LegOutcome.KILLED:
         tallies.killed += 1
         tallies.reasons["found no match"] += 1
@@ -89,9 +99,7 @@ def _count_result(
         state.tell("ORDER", _words(state, order), now)
 
 
-def tell_unknown(
-    state: State, order: Order, reason: str, now: Instant, out: list[Command]
-) -> None:
+def tell_unknown(state: State, order: Order, reason: str, now: Instant, out: list[Command]) -> None:
     """Counts and tells an order whose outcome is not proven."""
     state.tallies.unknown += 1
     state.alert(
@@ -174,6 +182,8 @@ def on_fill(state: State, event: Fill, now: Instant, out: list[Command]) -> None
         state.alert(Severity.WARNING, f"fill.shut.{event.market_id}", text, now, out)
         return
     order = state.orders.by_id.get(event.order_id)
+    if order is None and state.birth.rebooted and state.rungs.booting:
+        return  # perhaps of an order that is lost: the next snapshot tells of both
     desk = state.desks.get(event.market_id)
     buy = event.side is Side.BUY
     cash = (
@@ -238,9 +248,7 @@ def _fee(state: State, event: Fill) -> int:
     return event.fee_e6
 
 
-def _compare(
-    state: State, old: FillBooked, event: Fill, now: Instant, out: list[Command]
-) -> None:
+def _compare(state: State, old: FillBooked, event: Fill, now: Instant, out: list[Command]) -> None:
     if (old.price_e4, old.size_e6, old.side) != (event.price_e4, event.size_e6, event.side):
         state.alert(
             Severity.CRITICAL,
@@ -389,6 +397,8 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
         account.asked_ns = now.mono_ns - QUERY_TIMEOUT_NS
         return
     account.reported_ns = now.mono_ns
+    if state.birth.rebooted and state.rungs.booting:
+        adopt(state, event, now, out)
     for fill in event.fills:
         on_fill(state, fill, now, out)
     if not account.opened and not _settling(state) and _lists_all(state, event):
@@ -400,7 +410,7 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
     _orders_agree(state, event, now, out)
     _shares_agree(state, event, now, out)
     _cash_agrees(state, event, now, out)
-    if state.rungs.booting and not state.orders.unknown():
+    if state.rungs.booting and not state.orders.unknown() and all_arrived(state, event):
         state.rungs.booting = False
         account.reconciled = True
         state.tell("MODE", f"reconciled: {account.detail}", now)

@@ -26,7 +26,7 @@ def step_pairs(state: State, now: Instant, out: list[Command]) -> None:
 def _view(state: State, desk: Desk, pair: Pair, now: Instant) -> PairView:
     live = [o for o in state.orders.live(pair.market_id) if o.pair_id == pair.pair_id]
     ledger, seen = state.ledger, state.seen
-    restricted = seen.venue_mode is VenueModeKind.POST_ONLY and now.mono_ns <= seen.venue_mode_ns
+    mode = seen.venue_mode if now.mono_ns <= seen.venue_mode_ns else VenueModeKind.NORMAL
     return PairView(
         desk.spec,
         desk.book,
@@ -36,7 +36,8 @@ def _view(state: State, desk: Desk, pair: Pair, now: Instant) -> PairView:
         desk.state in (MarketState.RESOLVED, MarketState.SETTLED),
         tuple(o.order_id for o in live if not o.takes or o.state is OrderState.UNKNOWN),
         tuple(o.outcome for o in live if o.side is Side.BUY and not o.takes),
-        restricted,
+        mode is VenueModeKind.POST_ONLY,
+        mode is VenueModeKind.CLOSED_ONLY,
     )
 
 

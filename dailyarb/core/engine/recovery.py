@@ -22,6 +22,7 @@ from dailyarb.core.domain.records import (
     IntentTaken,
     MarketSeen,
     OperatorDid,
+    OrderAdopted,
     OrderMoved,
     OrderSigned,
     PairClosed,
@@ -138,6 +139,8 @@ def _fold(state: State, record: Record, wall_ns: int, now: Instant) -> None:
         state.pairs.restore_closed(record.pair_id, record.result)
     elif isinstance(record, OrderSigned):
         state.orders.restore(record, now)
+    elif isinstance(record, OrderAdopted):
+        state.orders.adopt(record, now)
     elif isinstance(record, OrderMoved):
         state.orders.restore_move(record.order_id, record.state)
     elif isinstance(record, FillBooked):

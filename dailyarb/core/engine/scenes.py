@@ -47,7 +47,8 @@ def fair_at(desk: Desk, asset: Asset, spot_e8: int, sigma: float, now: Instant) 
     tau_s = (spec.end_ns - now.wall_ns) / SECOND
     noise, tail = basis_sd(desk, asset), asset.tail_log_sd
     terms = Terms(spot, strike / SETTLE_ONE_E18, tau_s, sigma, noise, tail)
-    return fair_value(spec.settlement.kind, terms, lookback, fixed)
+    found = fair_value(spec.settlement.kind, terms, lookback, fixed)
+    return found if 0.0 <= found.p_up <= 1.0 else None  # anything else, NaN too, is no signal (F88)
 
 
 def value(desk: Desk, asset: Asset, now: Instant) -> Valued:

@@ -17,7 +17,7 @@ from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.intents import Intent, IntentKind, Leg
 from dailyarb.core.domain.market import MarketSpec, Outcome, Side
 from dailyarb.core.domain.orders import LIVE, TERMINAL, TIF, OrderState, move
-from dailyarb.core.domain.records import OrderMoved, OrderSigned
+from dailyarb.core.domain.records import OrderAdopted, OrderMoved, OrderSigned
 from dailyarb.core.domain.units import MS
 
 SALT_SPAN = 2**20  # orders of one run
@@ -175,6 +175,15 @@ class Orders:
         self._enter(order)
         self._stamp_ms = max(self._stamp_ms, record.stamp_ms)
         return order
+
+    def adopt(self, record: OrderAdopted, now: Instant) -> Order:
+        """Takes an order of our wallet that no journal holds: nothing of it is known but its terms."""
+        unsigned = OrderSigned(
+            record.order_id, 0, StrategyId.OPERATOR, IntentKind.ENTRY, record.market_id,
+            record.outcome, record.side, record.price_e4, record.size_e6, TIF.GTC, False, 0, 0, 0,
+            b"",
+        )  # fmt: skip
+        return self.restore(unsigned, now)
 
     def restore_move(self, order_id: str, state: OrderState) -> None:
         """Takes a move of an earlier run; only the last word counts."""

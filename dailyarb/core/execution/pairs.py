@@ -122,7 +122,8 @@ class PairView(NamedTuple):
     """Is what the market looks like to a pair that must act.
 
     confirmed_* are its strategy's own shares; resting_orders those of live_orders that do not end
-    by themselves, working the outcomes they buy. maker_only: the venue takes no crossing order.
+    by themselves, working the outcomes they buy. maker_only: the venue takes no crossing order;
+    sells_only: it takes no buys.
     """
 
     spec: MarketSpec
@@ -134,6 +135,7 @@ class PairView(NamedTuple):
     resting_orders: tuple[str, ...] = ()
     working: tuple[Outcome, ...] = ()
     maker_only: bool = False
+    sells_only: bool = False
 
 
 class PairStep(NamedTuple):
@@ -354,7 +356,7 @@ class Pairs:
             cost,
             self.max_unwind_loss_e6 + so_far,
         )
-        return best_way(need, seen.maker_only)
+        return best_way(need, seen.maker_only, seen.sells_only)
 
     def _close(self, pair: Pair, now_ns: int) -> PairClosed:
         if pair.naked_since_ns:

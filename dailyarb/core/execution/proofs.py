@@ -52,9 +52,7 @@ class Proofs:
                 self._accepted(order, found, now.mono_ns, out)
         return order
 
-    def _accepted(
-        self, order: Order, found: LegResult, now_ns: int, out: list[Command]
-    ) -> None:
+    def _accepted(self, order: Order, found: LegResult, now_ns: int, out: list[Command]) -> None:
         if found.outcome is LegOutcome.KILLED:
             self._end(order, OrderState.EXPIRED, found.reason or "no match", now_ns, out)
         elif found.outcome is LegOutcome.DELAYED:
@@ -133,9 +131,7 @@ class Proofs:
             self._orders.move(order, OrderState.CANCELLED, "absent after late_arrival_ms", out)
         return order
 
-    def _known(
-        self, order: Order, event: OrderReport, heard_ns: int, out: list[Command]
-    ) -> None:
+    def _known(self, order: Order, event: OrderReport, heard_ns: int, out: list[Command]) -> None:
         order.accepted = True
         order.matched_e6 = max(order.matched_e6, event.matched_e6)
         if event.state in TERMINAL:

@@ -52,7 +52,7 @@ class Way(NamedTuple):
     loss_e6: int
 
 
-def best_way(need: Need, maker_only: bool) -> Way | None:
+def best_way(need: Need, maker_only: bool, sells_only: bool) -> Way | None:
     """Returns the way out that loses least a share, None when none is within the bound.
 
     Of equals, as both are while the book is one, completing: it leaves a dollar, not a result.
@@ -60,7 +60,8 @@ def best_way(need: Need, maker_only: bool) -> Way | None:
     find = _rest if maker_only else _cross
     buy = (IntentKind.COMPLETE, need.long.other, Side.BUY, need.excess_e6)
     sell = (IntentKind.UNWIND, need.long, Side.SELL, min(need.excess_e6, need.sellable_e6))
-    found = [way for each in (buy, sell) if (way := find(need, *each)) is not None]
+    kinds = (sell,) if sells_only else (buy, sell)
+    found = [way for each in kinds if (way := find(need, *each)) is not None]
     return min(found, key=lambda w: round(w.loss_e6 * 10_000 / w.leg.size_e6), default=None)
 
 

@@ -30,6 +30,7 @@ CURSOR_START = "MA=="
 CURSOR_END = "LTE="
 REASON_MAX = 200
 THROTTLED = "THROTTLED"
+CLOSED_ONLY_S = 600.0  # a region or an account seldom changes; then a buy may try again
 
 
 class WireAnswer(Wire, frozen=True, gc=False):
@@ -98,6 +99,7 @@ _KILLED = (
     "couldn't be fully filled",
 )
 _DUPLICATE = ("duplicate", "already exists")
+_CLOSED_ONLY = ("closed only", "closed-only", "close only", "close-only")
 _AUTH = (
     "invalid order version",
     "order_version_mismatch",
@@ -108,6 +110,7 @@ _AUTH = (
 )
 
 
+_NO_BALANCE = "not enough balance"
 _NEGATIVE = (LegOutcome.KILLED, LegOutcome.REFUSED, LegOutcome.UNKNOWN)
 
 
@@ -123,7 +126,8 @@ def _refusal(order_id: str, text: str) -> LegResult:
     if any(word in low for word in _DUPLICATE):
         # A duplicate refusal is evidence that an earlier copy of these bytes arrived.
         return LegResult(order_id, LegOutcome.UNKNOWN, _reason(text))
-    return LegResult(order_id, LegOutcome.REFUSED, _reason(text))
+    no_balance = _NO_BALANCE in low
+    return LegResult(order_id, LegOutcome.REFUSED, _reason(text), no_balance=no_balance)
 
 
 def _accepted(order_id: str, answer: WireAnswer, tif: TIF) -> LegResult:
@@ -198,6 +202,8 @@ def venue_mode(status: int, headers: Mapping[str, str], body: bytes) -> VenueMod
         return VenueMode(VenueModeKind.CANCEL_ONLY, wait, detail)
     if status == 401 or (400 <= status < 500 and any(word in low for word in _AUTH)):
         return VenueMode(VenueModeKind.AUTH_FAILED, wait, detail)
+    if 400 <= status < 500 and any(word in low for word in _CLOSED_ONLY):
+        return VenueMode(VenueModeKind.CLOSED_ONLY, wait or CLOSED_ONLY_S, detail)
     if status == 403:
         return VenueMode(VenueModeKind.BLOCKED, wait, detail or "block page")
     return None
@@ -266,7 +272,8 @@ def _match(answers: Sequence[WireAnswer], orders: Mapping[str, TIF]) -> tuple[Le
         else:
             killed = all(outcome is LegOutcome.KILLED for outcome in mixed)
             outcome = LegOutcome.KILLED if killed else LegOutcome.REFUSED
-            results.append(LegResult(order_id, outcome, _reason(shared)))
+            short = _NO_BALANCE in shared.lower()
+            results.append(LegResult(order_id, outcome, _reason(shared), no_balance=short))
     return tuple(results)
 
 

@@ -14,7 +14,7 @@ BUILT = $(VENV)/.built
 NATIVE = setup.py $(shell find dailyarb -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp' \
 	-o -name '*.sources' -o -name '*_unit.cpp')
 
-.PHONY: help run test test-all sim lint types layers check bench sanitize fuzz dist test-dist docs clean
+.PHONY: help run test test-all sim kills soak lint types layers check bench sanitize fuzz dist test-dist docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,8 @@ help:
 	@echo 'make test       the quick suite'
 	@echo 'make test-all   the slow tests too'
 	@echo 'make sim        2,000 seeds of the fault world (ARGS="--seeds 1000000" for the long run)'
+	@echo 'make kills      200 SIGKILLs at random instants of a real run (ARGS="--kills 20" for fewer)'
+	@echo 'make soak       7 simulated days, then an hour on loopback, under random faults'
 	@echo 'make check      lint, types and layers'
 	@echo 'make bench      the budgets on this machine, each beside its peers'
 	@echo 'make sanitize   kernel tests under address and undefined-behaviour checks'
@@ -54,6 +56,13 @@ test-all: $(BUILT)
 
 sim: $(BUILT)
 	$(BIN)/dailyarb sim $(ARGS)
+
+kills: $(BUILT)
+	$(BIN)/python -m tests.chaos.kills $(ARGS)
+
+soak: $(BUILT)
+	$(BIN)/python -m tests.soak_sim $(ARGS)
+	$(BIN)/python -m tests.soak_live $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check --no-cache .

@@ -43,6 +43,7 @@ from dailyarb.runtime.journal_read import (
     link_of,
     list_segments,
     segment_path,
+    trouble,
 )
 from dailyarb.runtime.journal_sync import DiskHelper, WalFile
 
@@ -252,16 +253,14 @@ class Journal:
     def _open(self) -> None:
         try:
             self._connection = connect_writer(self._segment.path)
-        except sqlite3.OperationalError as error:
-            raise JournalError(f"{self.path}: {error}") from None
-        except sqlite3.DatabaseError as error:
-            raise JournalCorrupt(str(self.path), 0, str(error)) from None
+        except sqlite3.Error as error:
+            raise trouble(self.path, 0, error) from None
         try:
             self._seq, self._chain = self._tail()
             check_head(self.path, self._seq)
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             self._connection.close()
-            raise JournalCorrupt(str(self.path), 0, str(error)) from None
+            raise trouble(self.path, 0, error) from None
         except JournalCorrupt:
             self._connection.close()
             raise

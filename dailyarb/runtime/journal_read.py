@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,23 @@ _COLUMNS = "seq, run, mono_ns, wall_ns, kind, evidence, body, chain"
 SELECT_SINCE = f"SELECT {_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
 _SELECT_LAST = (
     "SELECT seq FROM journal WHERE seq < ? AND kind = ? AND evidence = ? ORDER BY seq DESC LIMIT 1"
+)
+
+_ROW_TYPES = (int, str, int, int, str, str, bytes, bytes)
+_SEGMENT_TYPES = (int, int, bytes)
+# What says nothing of the bytes on the disk; everything else does.
+_IN_THE_WAY = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+    }
 )
 
 RawRow = tuple[int, str, int, int, str, str, bytes, bytes]
@@ -89,6 +106,24 @@ def link(
     return hashlib.blake2b(
         b"".join((previous, head, run, kind, evidence, body)), digest_size=CHAIN_BYTES
     ).digest()
+
+
+def trouble(path: Path, seq: int, error: sqlite3.Error) -> JournalError:
+    """Returns what a failure to read means: the disk or a lock is in the way, or bytes are wrong.
+
+    Args:
+        path: the file.
+        seq: the first row that was wanted.
+        error: what SQLite said.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _IN_THE_WAY:
+        return JournalError(f"{path}: {error}")
+    return JournalCorrupt(str(path), seq, str(error))
+
+
+def _typed(found: Sequence[object], types: tuple[type, ...]) -> bool:
+    return all(type(value) is kind for value, kind in zip(found, types, strict=True))
 
 
 def link_of(previous: bytes, raw: RawRow) -> bytes:
@@ -174,11 +209,13 @@ def read_segment(connection: sqlite3.Connection, path: Path) -> Segment | None:
             what = f"schema version {version}, this build reads {SCHEMA_VERSION}"
             raise JournalCorrupt(str(path), 0, what)
         found = connection.execute("SELECT number, first_seq, base_chain FROM segment").fetchone()
-    except sqlite3.OperationalError as error:
-        raise JournalError(f"{path}: {error}") from None
-    except sqlite3.DatabaseError as error:
-        raise JournalCorrupt(str(path), 0, str(error)) from None
-    return None if found is None else Segment(path, found[0], found[1], found[2])
+    except sqlite3.Error as error:
+        raise trouble(path, 0, error) from None
+    if found is None:
+        return None
+    if not _typed(found, _SEGMENT_TYPES):
+        raise JournalCorrupt(str(path), 0, "the file does not say where it begins")
+    return Segment(path, found[0], found[1], found[2])
 
 
 def list_segments(path: Path) -> list[Segment]:
@@ -329,11 +366,9 @@ class JournalReader:
             self._open_at = at
         try:
             return self._connection.execute(query, values).fetchall()
-        except sqlite3.OperationalError as error:
-            raise JournalError(f"{self._path}: {error}") from None
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             seq = values[0] + 1 if values and isinstance(values[0], int) else 0
-            raise JournalCorrupt(str(self._segments[at].path), seq, str(error)) from None
+            raise trouble(self._segments[at].path, seq, error) from None
 
 
 def _joined(old: RunSpan, new: RunSpan) -> RunSpan:
@@ -370,6 +405,8 @@ def walk(path: Path, after: int = 0, batch: int = 2000) -> Iterator[tuple[bytes,
             for raw in rows:
                 if raw[0] != seq + 1:
                     raise JournalCorrupt(str(path), seq + 1, f"missing; the next row is {raw[0]}")
+                if not _typed(raw, _ROW_TYPES):
+                    raise JournalCorrupt(str(path), raw[0], "its fields are not of their kinds")
                 if link_of(chain, raw) != raw[7]:
                     raise JournalCorrupt(str(path), raw[0], "its chain value does not match")
                 yield chain, raw

@@ -7,14 +7,18 @@ against its chain; `verify` proves those before. A journal that cannot be believ
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import msgspec
 
+from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.errors import JournalCorrupt, JournalError
-from dailyarb.core.domain.records import Checkpointed, RunEnded
-from dailyarb.core.domain.rung import Evidence
+from dailyarb.core.domain.records import Checkpointed, RunEnded, RungSet
+from dailyarb.core.domain.rung import Evidence, Rung
+from dailyarb.core.domain.settings import JournalSettings
 from dailyarb.core.engine import checkpoint
+from dailyarb.runtime.journal import Journal
 from dailyarb.runtime.journal_read import (
     JournalReader,
     Row,
@@ -23,6 +27,8 @@ from dailyarb.runtime.journal_read import (
     head_path,
     walk,
 )
+
+REBUILT = "rebuild"  # stands for a run in a journal begun anew
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -84,6 +90,42 @@ def _begin(path: Path, reader: JournalReader, evidence: Evidence) -> int:
         except msgspec.DecodeError as error:
             raise JournalCorrupt(str(path), seq, f"unreadable checkpoint: {error}") from None
     return 0
+
+
+def rebuild(path: Path, now: Instant, who: str) -> list[Path]:
+    """Keeps a journal that cannot be believed aside and begins a new one, halted.
+
+    Money, orders and positions come from the venue's snapshot when an engine starts on it. Nobody
+    knows any more what the operator's rung was, so it is HALTED until a person raises it.
+
+    Args:
+        path: the journal's first file; no engine runs on it.
+        now: both clocks.
+        who: the operator, for the journal.
+
+    Returns:
+        The new names of the files kept.
+
+    Raises:
+        JournalError: a file cannot be renamed, or the new journal cannot be written.
+    """
+    evidence = _last_evidence(path)
+    moved = set_aside(path, now.wall_ns)
+    kept = moved[0].name if moved else "gone"
+    why = f"journal rebuilt; the broken one is {kept}"
+    journal = Journal(path, REBUILT, evidence, JournalSettings(ballast_mib=0))
+    journal.append([RungSet(Rung.HALTED, who, why)], now)
+    journal.close()
+    return moved
+
+
+def _last_evidence(path: Path) -> Evidence:
+    """Returns the class of the last row that can be believed, SIM where there is none."""
+    evidence = Evidence.SIM
+    with contextlib.suppress(JournalError):
+        for _, raw in walk(path):
+            evidence = Evidence(raw[5])
+    return evidence
 
 
 def set_aside(path: Path, wall_ns: int) -> list[Path]:

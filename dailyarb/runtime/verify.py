@@ -15,7 +15,7 @@ from dailyarb.core.domain.errors import InvariantBroken, JournalCorrupt
 from dailyarb.core.domain.records import OrderSigned, RunStarted
 from dailyarb.core.domain.rung import Evidence
 from dailyarb.core.ledger.ledger import Ledger
-from dailyarb.runtime.journal_read import Row, decode, walk
+from dailyarb.runtime.journal_read import Row, check_head, decode, walk
 
 PROBLEMS_MAX = 100
 
@@ -140,6 +140,8 @@ def verify(path: Path, run: str | None = None) -> VerifyReport:
     last_seq = 0
     problems = fold.problems
     try:
+        if not path.exists():
+            check_head(path, 0)
         for _, raw in walk(path):
             row = decode(path, raw)
             fold.take(row, run is None or row.run == run)

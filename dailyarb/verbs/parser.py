@@ -220,6 +220,9 @@ def _tools(sub: Sub) -> None:
         )
     )
     verb.add_argument("run", nargs="?", default="", metavar="RUN", help="default: all runs")
+    verb.add_argument(
+        "--rebuild", action="store_true", help="keep a broken one aside, begin anew from the venue"
+    )
     verb = add_verb(
         sub,
         "bench",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 from argparse import Namespace
 
 import msgspec
 
 from dailyarb import config
+from dailyarb.runtime.paths import InstanceLock, Places
 from dailyarb.verbs.engine import instance_of, places
 from dailyarb.verbs.output import Column, Output, UsageError, count, money
 
@@ -19,7 +21,10 @@ def verify(arguments: Namespace, out: Output) -> int:
     """Checks a journal's chain, conservation and invariants; exit 3 names the first bad row."""
     from dailyarb.runtime.verify import verify as prove
 
-    report = prove(places(instance_of(arguments)).journal, arguments.run or None)
+    found = places(instance_of(arguments))
+    if arguments.rebuild:
+        return _rebuild(found, arguments, out)
+    report = prove(found.journal, arguments.run or None)
     if arguments.run and not report.rows:
         raise UsageError(f"no run {arguments.run!r} in {report.path}; --json lists runs")
     if out.json:
@@ -48,6 +53,29 @@ def verify(arguments: Namespace, out: Output) -> int:
     verdict = "verified" if report.ok else f"NOT SOUND, {len(report.problems)} problems"
     out.write(f"{report.path}: {report.rows:,} rows, {len(report.runs)} runs: {verdict}")
     return 0 if report.ok else BROKEN
+
+
+def _rebuild(found: Places, arguments: Namespace, out: Output) -> int:
+    from dailyarb.runtime.clock import BootClock
+    from dailyarb.runtime.recover import REBUILT, rebuild
+    from dailyarb.runtime.verify import verify as prove
+
+    if arguments.run:
+        raise UsageError("--rebuild is about the whole journal, not one run")
+    with InstanceLock(found, run=REBUILT):
+        report = prove(found.journal)
+        if report.ok:
+            raise UsageError(f"{report.path} is sound: there is nothing to rebuild")
+        kept = [str(file) for file in rebuild(found.journal, BootClock().now(), getpass.getuser())]
+    first = report.problems[0]
+    if out.json:
+        out.value({"ok": True, "kept": kept, "first_bad_row": first.seq, "what": first.what})
+        return 0
+    out.warn(f"row {first.seq}: {first.what}")
+    for file in kept:
+        out.write(f"kept    {file}")
+    out.write("a new journal begins HALTED; the next start takes money and orders from the venue")
+    return 0
 
 
 def venues(arguments: Namespace, out: Output) -> int:

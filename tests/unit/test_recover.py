@@ -21,7 +21,8 @@ from dailyarb.core.domain.rung import Evidence, Mode, Rung
 from dailyarb.core.domain.settings import JournalSettings
 from dailyarb.core.engine import checkpoint
 from dailyarb.runtime.journal import Journal
-from dailyarb.runtime.recover import load, set_aside
+from dailyarb.runtime.recover import load, rebuild, set_aside
+from dailyarb.runtime.verify import verify
 from tests.rig import Rig
 
 SETTINGS = JournalSettings(sync_ms=5, ballast_mib=0)
@@ -136,3 +137,29 @@ def test_a_broken_journal_is_kept_aside_whole(path: Path) -> None:
     path.with_name("broken-13-journal.db").mkdir()  # in the way
     with pytest.raises(JournalError):
         set_aside(path, 13)
+
+
+def test_a_broken_journal_begins_anew_halted_and_the_old_one_is_kept(path: Path) -> None:
+    write(path, "r1", HALT)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE journal SET wall_ns = 8 WHERE seq = 2")
+    connection.commit()
+    connection.close()
+    kept = rebuild(path, Instant(5, 17), "ann")
+    assert path.with_name("broken-17-journal.db") in kept
+    found = load(path, Evidence.SIM)
+    [row] = found.rows
+    assert row.record == RungSet(
+        Rung.HALTED, "ann", "journal rebuilt; the broken one is broken-17-journal.db"
+    )
+    assert (row.evidence, row.run, verify(path).ok) == (Evidence.SIM, "rebuild", True)
+
+
+def test_a_vanished_journal_is_begun_anew_too(path: Path) -> None:
+    write(path, "r1")
+    path.unlink()
+    assert not verify(path).ok
+    assert [file.name for file in rebuild(path, Instant(5, 17), "ann")] == [
+        "broken-17-journal.head"
+    ]
+    assert [row.kind for row in load(path, Evidence.LIVE).rows] == ["RungSet"]

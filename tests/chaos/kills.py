@@ -1,0 +1,135 @@
+"""SIGKILL at random instants of a real run; the venues live on (F68).
+
+    python -m tests.chaos.kills --kills 200
+
+After each kill the journal is verified, and the next engine recovers, from a checkpoint where one
+was written, reconciles and trades on. In the end journal and venue agree: no fill lost or doubled,
+nothing signed while halted, every order proven. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections import Counter
+from fractions import Fraction
+from typing import Any
+
+from dailyarb.core.domain.operator import OperatorVerb
+from dailyarb.core.domain.orders import TERMINAL
+from dailyarb.core.domain.records import Checkpointed, FillBooked, OrderSigned, PairClosed
+from dailyarb.runtime.clock import boot_ns
+from dailyarb.runtime.control import ControlClient
+from dailyarb.runtime.verify import verify
+from tests.processes import (
+    Machine,
+    last_states,
+    machine,
+    orders_while_halted,
+    our_shares,
+    runs,
+    settled_down,
+    theirs,
+    until,
+)
+
+CENT_E6 = 10_000
+# Checkpoints before every kill; a busy machine is no reason not to trade here.
+HASTY = {"checkpoint_s": "0.3", "max_loop_lag_ms": "2000", "ask_after_ms": "1000"}
+
+
+class Kills:
+    """Kills engines of one machine and counts what they were at.
+
+    Args:
+        desk: with venues that run.
+        seed: names the instants.
+    """
+
+    def __init__(self, desk: Machine, seed: int) -> None:
+        self.desk = desk
+        self.draw = random.Random(seed)
+        self.at: Counter[str] = Counter()
+        self.ready_ms: list[int] = []
+
+    def once(self) -> None:
+        """Runs an engine and kills it: while it starts, reconciles, or anywhere in its trading."""
+        began = boot_ns()
+        engine = self.desk.start(config=self.desk.config(**HASTY))
+        at = self.draw.choices(("start", "boot", "trade"), (1, 2, 5))[0]
+        self.at[at] += 1
+        if at == "start":
+            self._pass(2.0 * self.draw.random())
+        elif at == "boot":
+            engine.ready()
+            self._pass(0.3 * self.draw.random())
+        else:
+            engine.reconciled()
+            self.ready_ms.append((boot_ns() - began) // 1_000_000)
+            until(lambda: engine.view().open_orders > 0, "it trades", 60)
+            self._pass(self.draw.choice([0.0, 0.02, 0.1, 0.5, 1.5]) * self.draw.random())
+        engine.kill()
+        if self.desk.places.journal.exists():
+            found = verify(self.desk.places.journal)
+            assert found.ok, found.problems[:3]
+
+    @staticmethod
+    def _pass(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        until(lambda: time.monotonic() >= end, "the instant of the kill")
+
+    def judge(self) -> dict[str, Any]:
+        """Starts once more, halts, waits for rest, and compares journal and venue."""
+        desk = self.desk
+        engine = desk.start(config=desk.config(**HASTY)).reconciled()
+        with ControlClient(desk.places.socket) as control:
+            assert control.send(OperatorVerb.HALT, reason="count").ok
+        settled_down(desk)
+        assert engine.terminate() == 0
+        rows, truth = desk.rows(), desk.state()
+        ledger, ours = our_shares(rows)
+        assert ours == theirs(truth), "shares agree with the venue's"
+        assert abs(ledger.accounts.cash - Fraction(truth["cash"]) * 10**6) < CENT_E6
+        booked = [row.record for row in rows if isinstance(row.record, FillBooked)]
+        fills = [(fill.trade_id, fill.order_id) for fill in booked]
+        assert len(fills) == len(set(fills)) > 0
+        assert orders_while_halted(rows) == []
+        assert set(last_states(rows).values()) <= TERMINAL, "every order came to a proven end"
+        assert any(isinstance(row.record, PairClosed) for row in rows)
+        report = json.loads(desk.run("verify", "--json").stdout)
+        assert report["ok"], report["problems"]
+        ready = sorted(self.ready_ms)
+        return {
+            "kills": sum(self.at.values()),
+            "at": dict(self.at),
+            "runs": runs(rows),
+            "rows": len(rows),
+            "orders": sum(isinstance(row.record, OrderSigned) for row in rows),
+            "fills": len(fills),
+            "checkpoints": sum(isinstance(row.record, Checkpointed) for row in rows),
+            "ready_ms_p50": ready[len(ready) // 2] if ready else None,
+            "ready_ms_max": ready[-1] if ready else None,
+        }
+
+
+def main(arguments: list[str]) -> int:
+    """Kills so many engines and prints what became of the money."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.kills", description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=68)
+    chosen = parser.parse_args(arguments)
+    with machine() as desk:
+        desk.start_venues(chosen.seed)
+        kills = Kills(desk, chosen.seed)
+        for _ in range(chosen.kills):
+            kills.once()
+        found = kills.judge()
+    sys.stdout.write(json.dumps(found) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -29,7 +29,7 @@ help:
 	@echo 'make sanitize   kernel tests under address and undefined-behaviour checks'
 	@echo 'make fuzz       the decoders against the stdlib, long (FUZZ_MINUTES=30)'
 	@echo 'make dist       wheel and sdist into dist/;  make test-dist installs them elsewhere'
-	@echo 'make docs       docs/config.md and docs/runbook.md from the code'
+	@echo 'make docs       the generated pages of docs from the code'
 	@echo 'make clean      everything that was made, .venv too'
 
 $(VENV)/bin/python:
@@ -105,6 +105,7 @@ test-dist: $(BUILT)
 docs: $(BUILT)
 	$(BIN)/dailyarb config reference > docs/config.md
 	$(BIN)/dailyarb runbook > docs/runbook.md
+	$(BIN)/dailyarb strategies > docs/strategies.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info dailyarb/_data

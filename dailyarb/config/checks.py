@@ -49,7 +49,10 @@ _ORDERED = (
     ("journal.sync_ms", "journal.max_sync_age_ms"),
     ("recording.segment_mib", "recording.quota_mib"),
     ("pricing.vol_floor_bps", "pricing.vol_cap_bps"),
-    ("strategies.S1.size_shares", "strategies.S1.max_position_shares"),
+    *(
+        (f"strategies.{name}.size_shares", f"strategies.{name}.max_position_shares")
+        for name in ("S1", "S3", "S4", "S5", "S6", "X1")
+    ),
 )
 
 
@@ -102,6 +105,12 @@ def _windows(key: str, windows: tuple[str, ...]) -> Iterator[Fault]:
         yield key, "names a window twice", "state each window once"
     for window in windows:
         yield from _word(key, window, WINDOWS)
+
+
+def _leader(values: Values) -> Iterator[Fault]:
+    if values.get("strategies.X1.enabled"):
+        key = "strategies.X1.leader"
+        yield from _word(key, values.get(key), _list(values, "assets"))
 
 
 def _orders(values: Values) -> Iterator[Fault]:
@@ -159,6 +168,7 @@ def _channels(values: Values, hint: str) -> Iterator[Fault]:
 _RULES: tuple[Callable[[Values], Iterator[Fault]], ...] = (
     _texts,
     _assets,
+    _leader,
     _orders,
     _venues,
     _credentials,

@@ -265,6 +265,14 @@ def _tools(sub: Sub) -> None:
     verb.add_argument("name", nargs="?", default="", metavar="NAME", help="default: the whole page")
     verb = add_verb(
         sub,
+        "strategies",
+        "what each strategy believes, what refutes it, and its settings",
+        "dailyarb strategies S4",
+        "strategies:strategies",
+    )
+    verb.add_argument("name", nargs="?", default="", metavar="NAME", help="default: all of them")
+    verb = add_verb(
+        sub,
         "venues",
         "the embedded venues alone, for other clients to connect to",
         "dailyarb venues --port 8700 --seed 7",

@@ -216,6 +216,13 @@ class TestRulesBetweenSettings:
         assert hint in problem.hint
         assert problem.line > 0
 
+    def test_a_leader_is_one_of_the_assets(self, write) -> None:
+        text = with_line("leader", 'leader = "bct"')
+        assert config.load(write(text)).settings.strategies.X1.leader == "bct", "it is off"
+        head, _, tail = text.partition("[strategies.X1]")
+        problem = only(faults(write(f"{head}[strategies.X1]{tail.replace('false', 'true', 1)}")))
+        assert (problem.key, "btc" in problem.hint) == ("strategies.X1.leader", True)
+
     def test_no_assets_is_a_fault(self, write) -> None:
         text = re.sub(r"(?ms)^\[assets\.\w+\].*?(?=^# |^\[)", "", PACKAGED)
         assert only(faults(write(text + "\n[assets]\n"))).key == "assets"

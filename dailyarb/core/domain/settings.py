@@ -239,7 +239,7 @@ class S6Settings(TakerSettings, frozen=True, kw_only=True):
 
     min_imbalance: Fraction = 0.6
     min_trades: Annotated[int, Meta(ge=1, le=100_000)] = 30
-    impact_bps: Bp = 0.5
+    impact_bps: Bp = 0.3
     half_life_ms: Millis = 1_500
     max_lean: Fraction = 0.5
     max_hold_s: Seconds = 30.0

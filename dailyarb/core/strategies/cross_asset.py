@@ -7,8 +7,9 @@ It is refuted when followers' windows have answered within the time an order tak
 expected part of their move does not come.
 
 Source: beta = correlation x volatility ratio, learned from one-second returns from the prior of
-[assets]; answers of BTC's own windows: FINDINGS 4. No recording holds two assets at the rate this
-needs (FINDINGS, README gaps 1 and 4): off by default.
+[assets]; answers of BTC's own windows: FINDINGS 4. Measured on 346 s of Binance quotes: ETH on
+BTC correlation 0.51, ratio 0.84, best at lag 0 s and 0.17 a second later, so the references leave
+little; of ETH and SOL windows at this rate no recording exists. No evidence yet: off by default.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ one's view by more than fee plus half the spread within 30 s.
 
 Source: FINDINGS 4 (one reference, answers of 0.5 to 2 s), 5 and 6 (the slow part of the pricing
 error, half-life 40 s, is the window's own); the bound is the monotony of a digital in its strike.
-No recording holds two windows of one asset at once: nothing shows that it pays.
+No recording holds two windows of one asset at once, so nothing shows it paying: off by default.
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ since it began. It is refuted when the reference's mean move over the 5 s after 
 times the price's sensitivity, is below fee plus half the spread.
 
 Source: Cont, Kukanov and Stoikov 2014 (price change is linear in flow imbalance within the same
-seconds); FINDINGS 4 and 9 (2-3 c a basis point, 1.75 c of fee). On the recorded Binance trades the
-flow says almost nothing of the next five seconds (docs/strategies.md): off by default.
+seconds); FINDINGS 4 and 9 (2-3 c a basis point, 1.75 c of fee). Measured on 346 s of Binance
+trades (2024-08-08): in the 5 s after such moments BTC moved 0.13 bp against the flow (540 samples)
+and ETH 0.29 bp with it (593), where about 1 bp is needed. Refuted so far: off by default.
 """
 
 from __future__ import annotations

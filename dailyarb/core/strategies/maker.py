@@ -6,8 +6,8 @@ and lose less than that to those who do, because they are pulled when the refere
 refuted when the markout of fills at 5 s is worse than the half spread they earned.
 
 Source: Avellaneda and Stoikov 2008 for the lean; FINDINGS 9: in 69 of 69 one-sided cases of a
-passive probe the filled side lost, mean -0.08 and -0.10 dollars a pair. So it is off by default;
-the embedded market fills resting orders when they are wrong, as that probe's were.
+passive probe the filled side lost, mean -0.08 and -0.10 dollars a pair, as resting orders do in
+the embedded market. Refuted so far: off by default.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Kept apart from the keeper itself, so that an engine need not load what only the
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -16,9 +17,11 @@ from pathlib import Path
 import msgspec
 
 from dailyarb.core.domain.settings import Alerts, MetricsSettings, Settings
+from dailyarb.runtime.paths import Places, holder_of
 from dailyarb.runtime.secrets import resolve
 
 LINGER_S = 600.0
+LOOK_S = 5.0
 BYTES_MAX = 60_000  # less than a pipe takes without a reader
 _encode = msgspec.json.Encoder().encode
 
@@ -26,20 +29,23 @@ _encode = msgspec.json.Encoder().encode
 class Restarts(msgspec.Struct, frozen=True):
     """Is how an engine that died is started anew: with which words, how often an hour.
 
-    argv is () where nothing is restarted. cores are those an engine may choose from.
+    argv is () where nothing is restarted.
     """
 
     argv: tuple[str, ...] = ()
     most: int = 0
     after_s: float = 5.0
-    cores: tuple[int, ...] = ()
 
 
 class Charge(msgspec.Struct, frozen=True):
-    """Is everything a keeper needs to know. Addresses are references; no secret is in here."""
+    """Is everything a keeper needs to know. Addresses are references; no secret is in here.
+
+    core is the engine's own, cores are those of the whole program; () knows of none.
+    """
 
     instance: str
     core: int | None = None
+    cores: tuple[int, ...] = ()
     metrics: MetricsSettings = MetricsSettings()
     alerts: Alerts = Alerts()
     restarts: Restarts = Restarts()
@@ -59,7 +65,7 @@ def charge_of(
     Args:
         settings: of the engine.
         core: the engine's own core, which the keeper leaves to it.
-        cores: those the engine was allowed.
+        cores: those of the whole program.
         argv: the command that starts the same engine again; () where it shall not be.
 
     Raises:
@@ -75,9 +81,10 @@ def charge_of(
     return Charge(
         settings.instance,
         core,
+        tuple(cores),
         settings.metrics,
         settings.alerts,
-        Restarts(tuple(argv) if most else (), most, engine.restart_after_s, tuple(cores)),
+        Restarts(tuple(argv) if most else (), most, engine.restart_after_s),
     )
 
 
@@ -113,3 +120,11 @@ def read_charge(blob: bytes, instance: str) -> Charge:
         msgspec.DecodeError: it is none.
     """
     return msgspec.json.decode(blob, type=Charge) if blob.strip() else Charge(instance)
+
+
+async def watch_keeper(charge: Charge, places: Places, look_s: float = LOOK_S) -> None:
+    """Starts another keeper whenever none is there: who watches must not be missing unnoticed."""
+    while True:
+        await asyncio.sleep(look_s)
+        if holder_of(places.state_dir / "keeper.lock") is None:
+            await asyncio.to_thread(start_keeper, charge)

@@ -12,7 +12,7 @@ import gc
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aiohttp
@@ -121,6 +121,7 @@ class EngineRun:
         self._venues: Venues | None = None
         self._greeting: Greeting | None = None
         self._ended: asyncio.Future[tuple[int, str]] | None = None
+        self.guard: Callable[[], Coroutine[Any, Any, object]] | None = None  # of the keeper
         self._noted: dict[str, int] = {}
         self._opened = False
         self._code = 0  # instead of 0, when the shell itself gave up
@@ -199,6 +200,8 @@ class EngineRun:
         supervisor.start("view", self._views())
         supervisor.start("chores", self._chores())
         supervisor.start("gauges", self._gauges())
+        if self.guard is not None:
+            supervisor.start("keeper", self.guard(), critical=False)
         if every_ms := self.settings.engine.rehearse_ms:
             supervisor.start("understudy", Understudy().run(every_ms), critical=False)
         if self.options.arm:

@@ -7,12 +7,13 @@ import os
 import subprocess
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
 from dailyarb.config import Loaded
-from dailyarb.runtime.charge import Charge, charge_of, start_keeper
+from dailyarb.runtime.charge import Charge, charge_of, start_keeper, watch_keeper
 from dailyarb.runtime.cores import allowed, engine_core, pin_to, stay_off
 from dailyarb.runtime.engine_run import RUN_ID_BYTES, EngineRun
 from dailyarb.runtime.logs import setup
@@ -60,7 +61,9 @@ class Life:
             stack.callback(life.release)
             life.open(self._venue)
             if self._venue is None:
-                keeper = start_keeper(self._charge(cores))
+                charge = self._charge(cores)
+                keeper = start_keeper(charge)
+                life.guard = partial(watch_keeper, charge, self.places)
                 stack.callback(_let_go, keeper)
             self._stack = stack.pop_all()
         return life

@@ -78,7 +78,7 @@ class Keeper:
         self._board: BoardReader | None = None
         self._journal = JournalAlerts(places, self._complain)
         self._rules = Watch(charge.alerts.rules)
-        self._reviver = Reviver(places, charge.restarts)
+        self._reviver = Reviver(places, charge.restarts, frozenset(charge.cores))
         self._reporter = Reporter(places.socket)
         self._changed_ns = 0
         self._starting: tuple[object, int] = (None, 0)

@@ -18,7 +18,7 @@ from dailyarb.runtime.alert import Channel, Dispatcher, Route, Send
 from dailyarb.runtime.apprise_send import open_route
 from dailyarb.runtime.charge import Charge, read_charge
 from dailyarb.runtime.clock import BootClock
-from dailyarb.runtime.cores import stay_off
+from dailyarb.runtime.cores import allow, stay_off
 from dailyarb.runtime.keeper import Keeper
 from dailyarb.runtime.logs import Log, setup
 from dailyarb.runtime.metrics_http import MetricsServer
@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    allow(frozenset(charge.cores))  # whoever started us may have been pinned to the engine's
     stay_off(charge.core)
     places = Places(charge.instance)
     places.make()

@@ -34,12 +34,14 @@ class Reviver:
     Args:
         places: of the instance.
         how: the command, and how often.
+        cores: those an engine may choose from.
     """
 
-    def __init__(self, places: Places, how: Restarts) -> None:
+    def __init__(self, places: Places, how: Restarts, cores: frozenset[int] = frozenset()) -> None:
         self.started = 0
         self._places = places
         self._how = how
+        self._cores = cores
         self._starts_ns: deque[int] = deque()
         self._gone_ns: int | None = None
         self._given_up = False
@@ -84,9 +86,10 @@ class Reviver:
         return min(PAUSE_MAX_S, self._how.after_s * 2.0 ** len(self._starts_ns))
 
     def _start(self) -> Outcome:
-        cores = frozenset(self._how.cores) or None
         try:
-            self._process = start_detached(self._how.argv, self._places.engine_output, cores)
+            self._process = start_detached(
+                self._how.argv, self._places.engine_output, self._cores or None
+            )
         except LaunchError:
             self._gone_ns = None
             return Outcome.FAILED

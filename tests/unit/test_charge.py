@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 
 import msgspec
@@ -13,9 +15,10 @@ from dailyarb.core.domain.alerts import AlertTag
 from dailyarb.core.domain.errors import SecretError
 from dailyarb.core.domain.ids import Severity
 from dailyarb.core.domain.settings import AlertRoute, Alerts, EngineSettings, Settings
-from dailyarb.runtime.charge import BYTES_MAX, Charge, charge_of, read_charge
+from dailyarb.runtime.charge import BYTES_MAX, Charge, charge_of, read_charge, watch_keeper
 from dailyarb.runtime.foreground import Life
 from dailyarb.runtime.options import RunOptions
+from dailyarb.runtime.paths import Places, holder_of, take_lock
 from tests.rig import settings
 
 ROUTE = AlertRoute(url="env:CANARY_URL", severity=Severity.CRITICAL, tags=(AlertTag.MONEY,))
@@ -37,6 +40,40 @@ def test_a_charge_survives_the_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     assert again.mark == charge.mark
     assert again.mark != replace(charge, core=2).mark
     assert (charge.restarts.most, charge.restarts.argv) == (3, ("dailyarb", "--no-ui"))
+
+
+async def test_a_keeper_that_is_missing_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    places = Places("main")
+    places.make()
+    told: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    locks: list[int] = []
+
+    def start(charge: Charge) -> None:
+        locks.append(take_lock("keeper", places.state_dir / "keeper.lock"))
+        loop.call_soon_threadsafe(told.put_nowait, f"started {charge.instance}")
+
+    def look(path: Path) -> dict[str, object] | None:
+        found = holder_of(path)
+        told.put_nowait("missing" if found is None else "there")
+        return found
+
+    monkeypatch.setattr("dailyarb.runtime.charge.start_keeper", start)
+    monkeypatch.setattr("dailyarb.runtime.charge.holder_of", look)
+    watch = asyncio.create_task(watch_keeper(Charge("main"), places, 0.001))
+    async with asyncio.timeout(5):
+        heard = [await told.get() for _ in range(5)]
+        os.close(locks.pop())
+        while heard[-1] != "started main" or len(heard) <= 5:
+            heard.append(await told.get())
+    watch.cancel()
+    os.close(locks.pop())
+    assert heard[:5] == ["missing", "started main", "there", "there", "there"]
+    assert heard[-2:] == ["missing", "started main"]
 
 
 def test_without_a_charge_a_keeper_is_a_plain_one() -> None:

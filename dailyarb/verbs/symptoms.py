@@ -105,7 +105,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "size, minimum size, a venue mode.",
         "`dailyarb tail --evt order.rejected`. Balance refused although there is some: wait for "
         "the venue's lock to clear, or lower sizes.",
-        ("order.reject", "venue.mode", "cash"),
+        ("order.reject", "order.balance", "balance_wait", "venue.mode", "cash"),
     ),
     Symptom(
         "The venue restarts or restricts orders",

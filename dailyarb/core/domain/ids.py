@@ -109,6 +109,7 @@ class Gate(Enum):
     OFF_GRID = "off_grid"
     SELF_MATCH = "self_match"
     CASH = "cash"
+    BALANCE_WAIT = "balance_wait"
     UNKNOWN_ORDERS = "unknown_orders"
     LOOP_LAG = "loop_lag"
     CLOCK_OFFSET = "clock_offset"
@@ -194,6 +195,7 @@ GATE_FACTS: dict[Gate, tuple[str, GateFact]] = {
     Gate.OFF_GRID: ("price or size is off the market's grid", GateFact.CENTS),
     Gate.SELF_MATCH: ("would trade against our own resting order", GateFact.CENTS),
     Gate.CASH: ("not enough free cash", GateFact.USD),
+    Gate.BALANCE_WAIT: ("waiting after an order here was refused for balance", GateFact.S),
     Gate.UNKNOWN_ORDERS: ("orders with unknown outcome", GateFact.COUNT),
     Gate.LOOP_LAG: ("the engine's loop lags", GateFact.MS),
     Gate.CLOCK_OFFSET: ("the wall clock is off venue time", GateFact.MS),

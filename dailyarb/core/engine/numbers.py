@@ -23,7 +23,10 @@ def trading_numbers(state: State, now: Instant) -> Numbers:
     net = day_net(state, now).net_e6 + unrealised_e6(state)
     equity = equity_now_e6(state)
     state.peak_e6 = equity if state.peak_e6 is None else max(state.peak_e6, equity)
-    t.forget(now.mono_ns - round(state.settings.breakers.remember_s * SECOND))
+    remember_ns = round(state.settings.breakers.remember_s * SECOND)
+    t.forget(now.mono_ns - remember_ns)
+    while t.no_balance and now.mono_ns - t.no_balance[0] >= remember_ns:
+        t.no_balance.popleft()
     while t.book_gaps and now.mono_ns - t.book_gaps[0] >= MINUTE_NS:
         t.book_gaps.popleft()
     rejects = 0.0
@@ -38,6 +41,7 @@ def trading_numbers(state: State, now: Instant) -> Numbers:
         "naked": (state.pairs.naked_e6() / 1e6, ""),
         "order.unknown": (float(len(state.orders.unknown())), ""),
         "order.reject": (rejects, _top_reason(state)),
+        "order.balance": (float(len(t.no_balance)), ""),
         "order.latency": (t.answer_p99_ms(), ""),
         "slippage": (slip, ""),
         "fee.gap": (float(t.fee_gap_e5), ""),

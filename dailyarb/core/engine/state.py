@@ -39,6 +39,7 @@ from dailyarb.core.ledger.ledger import Ledger
 from dailyarb.core.pricing.fair import Fair
 from dailyarb.core.pricing.lead import LagMeter
 from dailyarb.core.pricing.volatility import Volatility
+from dailyarb.core.risk.backoff import Backoff
 from dailyarb.core.risk.circuit import Circuits
 from dailyarb.core.risk.gate import RiskGate
 from dailyarb.core.risk.health import FeedTrouble
@@ -57,6 +58,7 @@ EVENTS_KEPT = 200
 DECISIONS_KEPT = 100
 FILLS_KEPT = 120
 MINUTE_S = 60
+BALANCE_WAIT_NS, BALANCE_WAIT_MAX_NS = 5 * SECOND, 60 * SECOND  # after a refusal for balance (F40)
 
 
 @dataclass(slots=True)
@@ -167,6 +169,7 @@ class Tallies:
     answers_ms: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=100))
     # (mono_ns, without a readable answer?) of requests to the order path.
     requests: deque[tuple[int, bool]] = field(default_factory=lambda: deque(maxlen=50))
+    no_balance: deque[int] = field(default_factory=lambda: deque(maxlen=50))  # mono_ns
     book_gaps: deque[int] = field(default_factory=lambda: deque(maxlen=10_000))  # mono_ns
     foreign: int = 0  # orders and fills of our wallet that are not ours, since the last reset
     fee_gap_e5: int = 0  # worst difference of a charged fee since the last reset
@@ -254,6 +257,7 @@ class State:
         self.gate = RiskGate(settings.risk)
         self.breakers = build_breakers(settings)
         self.circuits = Circuits(circuit_limits(settings))
+        self.balance_waits = Backoff(BALANCE_WAIT_NS, BALANCE_WAIT_MAX_NS)
         self.trouble = {feed: FeedTrouble() for feed in FeedId}
         self.rungs = Rungs(settings.first_rung())
         self.desks: dict[str, Desk] = {}

@@ -312,6 +312,9 @@ def open_intent(
         return Blocked(Gate.NOT_TRADABLE)
     if now.wall_ns >= desk.spec.end_ns:
         return Blocked(Gate.TIME_TO_CLOSE, (desk.spec.end_ns - now.wall_ns) / SECOND)
+    wait_ns = state.balance_waits.left_ns(intent.market_id, now.mono_ns)
+    if wait_ns and intent.kind is IntentKind.ENTRY:
+        return Blocked(Gate.BALANCE_WAIT, wait_ns / SECOND)
     verdict = state.gate.admit(intent, desk.spec, situation(state, desk, intent, now), now.mono_ns)
     if isinstance(verdict, Denied):
         return verdict.blocked

@@ -183,7 +183,7 @@ class Circuit:
         self.opened += then is CircuitState.OPEN
         reason = self.cause if then is CircuitState.OPEN else ""
         if then is CircuitState.CLOSED:
-            failures, self.cause = 0, ""
+            failures, self.cause, reason = 0, "", "answers again"
         return CircuitChange(
             self.rule.name, then, self.rule.effect, failures, self.limits.failures, reason
         )

@@ -261,7 +261,9 @@ async def _orders(port: int, rounds: int) -> list[dict[str, object]]:
         arrived.set()
 
     clock = ManualClock(0, 1_776_808_414_000_000_000)
-    path = OrderPath(url, _Seal(), "key", clock, emit, PathSettings(connections=3))
+    path = OrderPath(
+        url, _Seal(), "key", clock, emit, PathSettings(connections=3, orders_burst=1_000_000)
+    )
     await path.start()
     signed = (SignedOrder(_ORDER_ID, order, TIF.FAK, post_only=False),)
 

@@ -48,7 +48,7 @@ from dailyarb.runtime.live import Ports, Shell
 from dailyarb.runtime.logs import Log
 from dailyarb.runtime.options import RunOptions
 from dailyarb.runtime.paths import Places
-from dailyarb.runtime.pooled import FeedContext, PooledFeed
+from dailyarb.runtime.pooled import FeedContext, PooledFeed, dial_budget
 from dailyarb.runtime.ports import (
     MixedQuestions,
     StandIn,
@@ -227,6 +227,7 @@ class EngineRun:
     def _assemble(self) -> None:
         settings, engine = self.settings, self.engine
         at = self._at
+        self.dials = dial_budget()  # one for all connections of the process
         gamma = Gamma(at.gamma_http)
         self.discovery = Discovery(gamma, self.clock, settings.assets, self._found)
         for desk in engine.state.desks.values():
@@ -241,7 +242,7 @@ class EngineRun:
             clob, identity.owner, self.discovery.roles, self._emit, self._venue_failed, self.clock
         )
         own = self._stand_in = stand_in(self.mode, engine, self.clock, self._emit)
-        self.orders = own or order_path(at, identity, self.clock, self._emit)
+        self.orders = own or order_path(at, identity, self.clock, self._emit, self.dials)
         signer = WatchedSigner(identity.signer, own.signed) if own else identity.signer
         questions = MixedQuestions(own, self.asks) if own else self.asks
         self.binance = Binance(at.binance_http)
@@ -276,6 +277,7 @@ class EngineRun:
             failed=self.shell.broken,
             rng=random.Random(self.run_id),
             ring=ring,
+            dials=self.dials,
         )
         bursts = MarketBursts(books, self._emit, self._rare, self._lay)
         self.market = MarketFeed(

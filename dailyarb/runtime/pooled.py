@@ -21,11 +21,17 @@ SECOND_NS = 1_000_000_000
 LOOK_S = 0.2
 
 
+def dial_budget() -> TokenBucket:
+    """Returns how often a process may try to connect: Binance allows 300 attempts in 5 minutes."""
+    return TokenBucket(300, 300 * SECOND_NS)
+
+
 class FeedContext(msgspec.Struct, frozen=True):
     """Is what every feed is given.
 
     emit takes each event; failed takes a fault of our own that must not be swallowed; rng is the
-    source of all jitter. ring, when given, takes a copy of each frame of a price.
+    source of all jitter; dials bounds the attempts to connect of all feeds together. ring, when
+    given, takes a copy of each frame of a price.
     """
 
     clock: BootClock
@@ -33,6 +39,7 @@ class FeedContext(msgspec.Struct, frozen=True):
     failed: Callable[[BaseException], None]
     rng: random.Random
     ring: Ring | None = None
+    dials: TokenBucket = msgspec.field(default_factory=dial_budget)
 
 
 class Totals(msgspec.Struct, frozen=True, gc=False):
@@ -65,14 +72,11 @@ class PooledFeed(ABC):
         urls: Sequence[str],
         settings: PoolSettings,
         max_age_ms: int,
-        bucket: TokenBucket | None = None,
     ) -> None:
         self.feed = feed
         self.context = context
         self.urls = tuple(urls)
-        # Binance allows 300 attempts in 5 minutes; the others are not asked more of either.
-        bucket = bucket or TokenBucket(300, 300 * SECOND_NS)
-        self.pool = Pool(settings, len(self.urls), context.rng, bucket)
+        self.pool = Pool(settings, len(self.urls), context.rng, context.dials)
         self.max_age_ms = max_age_ms
         self.gaps = 0
         self.resyncs = 0

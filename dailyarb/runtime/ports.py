@@ -31,6 +31,7 @@ from dailyarb.runtime.paper import PaperVenue
 from dailyarb.runtime.submit import OrderPath, PathSettings
 from dailyarb.sim.fills_types import FillSettings
 from dailyarb.venues.endpoints import Endpoints
+from dailyarb.venues.pool import TokenBucket
 
 # A marketable order holds its connection for the venue's delay and a round trip.
 CONNECTIONS = 12
@@ -81,9 +82,13 @@ class StandIn(OrderLine, Protocol):
 
 
 def order_path(
-    at: Endpoints, identity: Identity, clock: Clock, emit: Callable[[Event], None]
+    at: Endpoints,
+    identity: Identity,
+    clock: Clock,
+    emit: Callable[[Event], None],
+    dials: TokenBucket,
 ) -> OrderPath:
-    """Returns the warm connection orders leave by.
+    """Returns the warm connections orders leave by; dials bounds the attempts to connect.
 
     Raises:
         ConfigError: there are no credentials to prove orders with.
@@ -91,7 +96,7 @@ def order_path(
     if identity.auth is None:
         what = "credentials are missing: orders cannot be proven to be ours"
         raise ConfigError([Problem("config", 0, "credentials.private_key", what)])
-    settings = PathSettings(connections=CONNECTIONS)
+    settings = PathSettings(connections=CONNECTIONS, dials=dials)
     return OrderPath(at.clob_http, identity.auth, identity.owner, clock, emit, settings)
 
 
@@ -164,9 +169,7 @@ def show_only(event: Event) -> Event:
 
 def no_settling_feed() -> FeedState:
     """Returns the report of a settling feed that cannot even be dialled."""
-    return FeedState(
-        FeedId.SETTLEMENT, FeedStatus.CONNECTING, 0, 0, 0, 0.0, detail=NO_SETTLING
-    )
+    return FeedState(FeedId.SETTLEMENT, FeedStatus.CONNECTING, 0, 0, 0, 0.0, detail=NO_SETTLING)
 
 
 def mode_of(settings: Settings, live_asked: bool) -> Mode:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import random
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -32,6 +34,7 @@ from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.modes import ModeKeeper
 from dailyarb.runtime.wire import Connection, Exchange, Target, connect
 from dailyarb.venues.polymarket import answers
+from dailyarb.venues.pool import TokenBucket
 
 BATCH_MAX = 15
 CANCEL_BATCH_MAX = 1_000
@@ -58,6 +61,11 @@ class PathSettings(msgspec.Struct, frozen=True, kw_only=True):
     retry_max_s: float = 5.0
     warm_s: float = 20.0
     waiting_max: int = 64  # cancels waiting for a connection
+    orders_burst: int = 60  # the venue's lowest tier; cancels have a budget of their own there
+    orders_burst_s: float = 1.5  # in which as many come back
+    throttled_s: float = 1.0  # pause of submits where the venue does not say how long
+    throttled_max_s: float = 60.0
+    dials: TokenBucket | None = None  # attempts to connect, shared with the feeds
     tls: ssl.SSLContext | None = None  # for https; None takes the default one
 
 
@@ -112,6 +120,11 @@ class OrderPath:
         self._open = False
         self._failures = 0
         self._last_failure = ""
+        self._rng = random.Random(os.urandom(8))  # jitter of reconnections
+        self._dials = self.settings.dials or TokenBucket(300, 300 * SECOND_NS)
+        period_ns = int(self.settings.orders_burst_s * SECOND_NS)
+        self._budget = TokenBucket(self.settings.orders_burst, period_ns)
+        self._held_until_ns = 0
         self._beat_id = ""
         self._beating = False
         self._unsent = 0
@@ -175,6 +188,10 @@ class OrderPath:
             why = f"more than {BATCH_MAX} orders" if len(orders) > BATCH_MAX else why
             asyncio.get_running_loop().call_soon(self._answer_unsent, command, why)
             return
+        now_ns = boot_ns()
+        if now_ns < self._held_until_ns or not self._budget.take(now_ns, len(orders)):
+            asyncio.get_running_loop().call_soon(self._answer_held, command)
+            return
         bodies = [
             self._body_head[order.tif.value, order.post_only] + order.order_json + b"}"
             for order in orders
@@ -228,6 +245,9 @@ class OrderPath:
         mode = self._modes.step(now)
         if mode is not None:
             self._emit(mode)
+        if self._open and not self._all:
+            # No path to the venue: nothing can be sent, not even the heartbeat (F66).
+            self._emit(HeartbeatResult(now, False))
         idle = [connection for connection in self._all if connection.idle]
         idle.sort(key=lambda connection: connection.used_ns)
         for connection in idle[:-1]:  # one stays free for whatever comes meanwhile
@@ -302,8 +322,11 @@ class OrderPath:
         try:
             if self._failures:
                 exponent = min(self._failures - 1, 10)
-                wait = min(self.settings.retry_max_s, self.settings.retry_min_s * 2**exponent)
-                await asyncio.sleep(wait)
+                ceiling = min(self.settings.retry_max_s, self.settings.retry_min_s * 2**exponent)
+                await asyncio.sleep(self._rng.uniform(0.5, 1.0) * ceiling)
+            while not self._dials.take(boot_ns()):
+                wait_ns = self._dials.ready_ns(boot_ns()) - boot_ns()
+                await asyncio.sleep(max(0.01, wait_ns / SECOND_NS))
             await connect(self.target, self._changed, self._tls, self.settings.connect_timeout_s)
             self._failures = 0
         except OSError as error:
@@ -319,6 +342,19 @@ class OrderPath:
         legs = tuple(LegResult(o.order_id, LegOutcome.UNSENT, why) for o in command.orders)
         self._emit(SubmitResult(command.asked_ns, legs, 0, boot_ns()))
 
+    def _answer_held(self, command: Submit) -> None:
+        """Answers what was kept from the wire: the venue's budget for orders is spent (F62)."""
+        why = "held back: the budget for orders is spent"
+        legs = tuple(LegResult(o.order_id, LegOutcome.REFUSED, why) for o in command.orders)
+        self._emit(SubmitResult(command.asked_ns, legs, 0, boot_ns(), answers.THROTTLED))
+
+    def _throttled(self, exchange: Exchange) -> None:
+        """Pauses submits as long as the venue asks; cancels go on."""
+        limits = self.settings
+        asked_s = answers.retry_after_s(exchange.headers) or limits.throttled_s
+        pause_ns = int(min(limits.throttled_max_s, asked_s) * SECOND_NS)
+        self._held_until_ns = max(self._held_until_ns, boot_ns() + pause_ns)
+
     def _answer_submit(self, command: Submit, exchange: Exchange) -> None:
         if exchange.status == 0:
             self._unknown += len(command.orders)
@@ -331,6 +367,8 @@ class OrderPath:
         verdict = answers.judge_submit(exchange.status, exchange.headers, exchange.body, tifs)
         taken = (LegOutcome.RESTING, LegOutcome.MATCHED, LegOutcome.DELAYED)
         self._unknown += sum(leg.outcome is LegOutcome.UNKNOWN for leg in verdict.legs)
+        if verdict.restricted == answers.THROTTLED:
+            self._throttled(exchange)
         accepted = any(leg.outcome in taken for leg in verdict.legs)
         self._emit(
             SubmitResult(

@@ -221,7 +221,7 @@ class Understudy:
             STAGE,
             self._clock,
             self._emit,
-            PathSettings(connections=1, reserved=0),
+            PathSettings(connections=1, reserved=0, orders_burst=1_000_000),
         )
         self.journal = ScratchJournal()
         unheard = _Unheard()

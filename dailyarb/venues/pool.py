@@ -77,12 +77,12 @@ class TokenBucket:
         self._tokens = capacity
         self._filled_ns: int | None = None
 
-    def take(self, now_ns: int) -> bool:
-        """Takes one token; False when there is none."""
+    def take(self, now_ns: int, count: int = 1) -> bool:
+        """Takes so many tokens, all or none; False when there are not enough."""
         self._fill(now_ns)
-        if self._tokens == 0:
+        if self._tokens < count:
             return False
-        self._tokens -= 1
+        self._tokens -= count
         return True
 
     def ready_ns(self, now_ns: int) -> int:
@@ -118,12 +118,14 @@ class _Conn:
         self.dies_ns = dies_ns
         self.leaving = ""
         self.behind_ns = 0  # when another first delivered what this one had not, 0: level
+        self.stable = False  # it has delivered for long enough to speak for its endpoint
 
 
 class _Endpoint:
     def __init__(self) -> None:
         self.failures = 0
         self.ready_ns = 0
+        self.score = 1.0  # 0 to 1: halved by each failure, half way back by each stable connection
 
 
 class Pool:
@@ -172,7 +174,10 @@ class Pool:
             if late and not other.behind_ns:
                 other.behind_ns = at_ns
         if at_ns - found.since_ns >= self.settings.stable_ns:
-            self._endpoints[found.endpoint].failures = 0
+            endpoint = self._endpoints[found.endpoint]
+            endpoint.failures = 0
+            if not found.stable:
+                found.stable, endpoint.score = True, (1.0 + endpoint.score) / 2.0
         self._asked = False
 
     def lost(self, conn: int, now_ns: int, retry_after_s: float = 0.0) -> None:
@@ -224,6 +229,11 @@ class Pool:
             ready = min(endpoint.ready_ns for endpoint in self._endpoints)
             due = min(due, max(ready, self._bucket.ready_ns(now_ns)))
         return due
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Returns the health of each endpoint, 0 to 1; the healthiest is dialled first."""
+        return tuple(endpoint.score for endpoint in self._endpoints)
 
     @property
     def alive(self) -> int:
@@ -315,7 +325,7 @@ class Pool:
             if not ready or not self._bucket.take(now_ns):
                 return
             used = [found.endpoint for found in self._conns.values()]
-            best = min(ready, key=lambda i: (used.count(i), self._endpoints[i].failures, i))
+            best = min(ready, key=lambda i: (used.count(i), -self._endpoints[i].score, i))
             conn = self._next_conn
             self._next_conn += 1
             self._conns[conn] = _Conn(conn, best, now_ns, self._dies_ns(now_ns))
@@ -338,7 +348,7 @@ class Pool:
         """Counts a failure: the first after a stable time is redialled at once, others back off."""
         self.reconnects += 1
         endpoint = self._endpoints[found.endpoint]
-        endpoint.failures += 1
+        endpoint.failures, endpoint.score = endpoint.failures + 1, endpoint.score / 2.0
         if endpoint.failures > 1:
             exponent = min(endpoint.failures - 2, 30)
             ceiling = min(self.settings.backoff_max_ns, self.settings.backoff_min_ns << exponent)

@@ -7,11 +7,13 @@ import json
 import shutil
 import ssl
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 
+from dailyarb._fast.histogram import LatencyHistogram
 from dailyarb.core.domain.clock import ManualClock
 from dailyarb.core.domain.commands import Cancel, CancelAll, Heartbeat, SignedOrder, Submit
 from dailyarb.core.domain.events import (
@@ -24,7 +26,9 @@ from dailyarb.core.domain.events import (
     VenueModeKind,
 )
 from dailyarb.core.domain.orders import TIF
+from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.submit import OrderPath, PathSettings
+from dailyarb.venues.pool import TokenBucket
 
 A, B = "0x" + "aa" * 32, "0x" + "bb" * 32
 
@@ -66,6 +70,7 @@ class Hostile:
         self.tls = tls
         self.requests: list[tuple[bytes, bytes]] = []
         self.connections = 0
+        self.open: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Hostile:
         self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
@@ -75,8 +80,13 @@ class Hostile:
     async def __aexit__(self, *_: object) -> None:
         self.server.close()
 
+    def cut_one(self) -> None:
+        """Ends the connection opened last, without a word."""
+        self.open.pop().transport.abort()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.open.append(writer)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -142,6 +152,24 @@ def result(events: list[Event]) -> SubmitResult:
     found = [event for event in events if isinstance(event, SubmitResult)]
     assert len(found) == 1 and found[0].asked_ns == 7
     return found[0]
+
+
+@asynccontextmanager
+async def opened(
+    server: Hostile,
+    events: list[Event],
+    settings: PathSettings | None = None,
+    connections: int = 3,
+) -> AsyncIterator[OrderPath]:
+    """Gives a path whose connections are open."""
+    path = OrderPath(
+        f"http://127.0.0.1:{server.port}", Seal(), "the-key", ManualClock(), events.append,
+        settings or SETTINGS,
+    )  # fmt: skip
+    await path.start()
+    await until(lambda: path.state().alive == connections)
+    yield path
+    await path.close()
 
 
 OK = {"success": True, "errorMsg": "", "orderID": A, "status": "live"}
@@ -449,3 +477,89 @@ async def test_close_delimited_and_chunked_answers_are_read() -> None:
     ):
         events, _, _ = await submit(raw(data), order(A))
         assert result(events).results[0].outcome is LegOutcome.MATCHED
+
+
+async def test_after_a_429_orders_pause_and_cancels_do_not() -> None:
+    """F62: the venue names its pause; what comes meanwhile is proven unsent, by its words."""
+    events: list[Event] = []
+
+    async def answer(writer: asyncio.StreamWriter, head: bytes, body: bytes) -> None:
+        done = reply(200, {"canceled": [A], "not_canceled": {}})
+        slow = reply(429, {"error": "slow down"}, "Retry-After: 30\r\n")
+        await (done if head.startswith(b"DELETE") else slow)(writer, head, body)
+
+    async with Hostile(answer) as server, opened(server, events) as path:
+        path.submit(Submit((order(A),), asked_ns=1))
+        await until(lambda: len(events) == 1)
+        path.submit(Submit((order(A), order(B)), asked_ns=2))
+        path.cancel(Cancel((A,), asked_ns=3))
+        await until(lambda: len(events) == 3)
+        held = next(e for e in events if isinstance(e, SubmitResult) and e.asked_ns == 2)
+        assert [leg.outcome for leg in held.results] == [LegOutcome.REFUSED] * 2
+        assert (held.restricted, held.sent_ns) == ("THROTTLED", 0)
+        assert "held back" in held.results[0].reason
+        asked = [head.split(b" HTTP")[0] for head, _ in server.requests]
+        assert asked == [b"POST /order", b"DELETE /order"]
+
+
+async def test_orders_keep_to_their_budget_and_cancels_have_their_own() -> None:
+    events: list[Event] = []
+    tight = msgspec.structs.replace(SETTINGS, orders_burst=2, orders_burst_s=60.0)
+    async with Hostile(reply(200, OK)) as server, opened(server, events, tight) as path:
+        path.submit(Submit((order(A), order(B)), asked_ns=1))
+        path.submit(Submit((order(A),), asked_ns=2))
+        path.cancel(Cancel((A,), asked_ns=3))
+        await until(lambda: len(events) == 3)
+        held = next(e for e in events if isinstance(e, SubmitResult) and e.asked_ns == 2)
+        assert held.restricted == "THROTTLED"
+        heads = [head.split(b" ")[0] for head, _ in server.requests]
+        assert sorted(heads) == [b"DELETE", b"POST"]
+
+
+async def test_reconnections_are_bounded_by_the_bucket_of_all_connections() -> None:
+    bucket = TokenBucket(5, 3_600 * 10**9)
+    few = msgspec.structs.replace(SETTINGS, dials=bucket, retry_min_s=0.001, retry_max_s=0.001)
+    path = OrderPath("http://127.0.0.1:9", Seal(), "the-key", ManualClock(), [].append, few)
+    await path.start()
+    await until(lambda: not bucket.take(boot_ns()))
+    assert path.state().alive == 0
+    await path.close()
+
+
+async def test_a_path_that_is_down_is_told_each_second() -> None:
+    """F66: without a connection not even the heartbeat leaves; that opens the path's circuit."""
+    events: list[Event] = []
+    path = OrderPath(
+        "http://127.0.0.1:9", Seal(), "the-key", ManualClock(), events.append, SETTINGS
+    )
+    path.step()
+    assert events == [], "it was not opened yet"
+    await path.start()
+    path.step()
+    path.step()
+    await path.close()
+    assert [type(event) for event in events] == [HeartbeatResult] * 2
+    assert not any(event.ok for event in events if isinstance(event, HeartbeatResult))
+
+
+async def test_cut_connections_cost_no_order_and_are_replaced_within_100_ms() -> None:
+    """Cuts a connection every tenth of 200 submits; each is answered, none is unsent."""
+    events: list[Event] = []
+    replaced = LatencyHistogram()
+    many = msgspec.structs.replace(
+        SETTINGS, connections=4, reserved=1, orders_burst=1_000, dials=TokenBucket(1_000, 10**9)
+    )
+    async with Hostile(reply(200, OK)) as server, opened(server, events, many, 4) as path:
+        for serial in range(200):
+            if serial % 20 == 10:
+                known, cut_ns = server.connections, boot_ns()
+                server.cut_one()
+                await until(lambda most=known: server.connections > most)
+                replaced.record(boot_ns() - cut_ns)
+            path.submit(Submit((order(A, TIF.GTC),), asked_ns=serial))
+            await until(lambda most=serial: len(events) == most + 1)
+        await until(lambda: path.state().alive == 4)
+    outcomes = {leg.outcome for e in events if isinstance(e, SubmitResult) for leg in e.results}
+    assert outcomes == {LegOutcome.RESTING}
+    assert replaced.count == 10
+    assert replaced.max < 100_000_000, replaced.snapshot()

@@ -101,6 +101,23 @@ def test_a_stable_connection_clears_the_count() -> None:
         assert pool.next_deadline(now + 2 * S) == now + 2 * S, "redialled at once each time"
 
 
+def test_the_healthiest_endpoint_is_dialled_first() -> None:
+    pool = make(endpoints=2, wanted=1, stable_ns=S)
+    (first,) = dials(pool.step(0))
+    pool.lost(first.conn, 0)
+    assert pool.scores == (0.5, 1.0)
+    (second,) = dials(pool.step(0))
+    assert second.endpoint == 1
+    pool.opened(second.conn, 0)
+    for now in (1, S, 2 * S, 3 * S):
+        pool.content(second.conn, now)
+    pool.lost(second.conn, 3 * S)
+    assert pool.scores == (0.5, 0.5)
+    (third,) = opened(pool, 10 * S)
+    pool.content(third, 12 * S)
+    assert pool.scores == (0.75, 0.5), "half way back after a stable time"
+
+
 def test_retry_after_is_honoured() -> None:
     pool = make(wanted=1)
     (dial,) = dials(pool.step(0))

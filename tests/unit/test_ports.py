@@ -25,6 +25,7 @@ from dailyarb.runtime.ports import (
     stand_in,
 )
 from dailyarb.venues.endpoints import LIVE
+from dailyarb.venues.pool import TokenBucket
 from tests.rig import UP, Rig, spec
 
 NOBODY = Identity(NoSigner(), None, None, "", "", 3)
@@ -66,7 +67,7 @@ def test_dry_ends_with_the_signature_and_paper_meets_books() -> None:
 
 def test_sending_needs_credentials() -> None:
     with pytest.raises(ConfigError, match="credentials are missing"):
-        order_path(LIVE, NOBODY, ManualClock(), lambda _: None)
+        order_path(LIVE, NOBODY, ManualClock(), lambda _: None, TokenBucket(1, 1))
 
 
 def test_without_a_key_an_order_id_is_a_digest_of_its_draft() -> None:

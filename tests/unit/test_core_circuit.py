@@ -20,7 +20,7 @@ from dailyarb.core.domain.events import (
 from dailyarb.core.domain.ids import FeedId, Severity
 from dailyarb.core.domain.records import BreakerMoved
 from dailyarb.core.domain.rung import Mode, Rung, RungCause
-from dailyarb.core.domain.settings import S1Settings, Strategies
+from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
 from dailyarb.core.domain.units import SECOND
 from dailyarb.core.engine.channels import CHANNELS_MAX
 from dailyarb.core.risk.circuit import (
@@ -37,7 +37,7 @@ from dailyarb.core.risk.circuit import (
 from dailyarb.core.risk.limits import FEED_BREAKERS, circuit_limits
 from tests.rig import Rig, birth, settings
 
-S2_ONLY = Strategies(S1=S1Settings(enabled=False))
+S2_ONLY = Strategies(S1=S1Settings(enabled=False), S2=S2Settings(resting=True))
 WIDE = [(50, 500), (49, 500)], [(51, 500), (52, 500)]
 CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
 

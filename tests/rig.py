@@ -47,6 +47,7 @@ from dailyarb.core.domain.settings import (
     AssetSettings,
     Breakers,
     Risk,
+    S2Settings,
     Settings,
     Strategies,
 )
@@ -85,7 +86,7 @@ def settings(strategies: Strategies | None = None, **limits: Any) -> Settings:
                 binance_symbol="btcusdt", settlement_symbol="btcusd", slug="btc"
             )
         },
-        strategies=strategies or Strategies(),
+        strategies=strategies or Strategies(S2=S2Settings(resting=True)),
     )
 
 

@@ -87,6 +87,7 @@ def settings() -> Settings:
         strategies=Strategies(
             S1=S1Settings(enabled=False),
             S2=S2Settings(
+                resting=True,
                 size_shares=20.0,
                 max_pair_cost_cents=98.0,
                 cooldown_ms=500,

@@ -128,6 +128,7 @@ def settings(max_reject_percent: float = 100.0) -> Settings:
                 min_move_bps=0.6,
             ),
             S2=S2Settings(
+                resting=True,
                 size_shares=16.0,
                 cooldown_ms=400,
                 quote_ttl_ms=4_000,

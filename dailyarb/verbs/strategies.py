@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from inspect import getdoc
 from types import ModuleType
@@ -52,7 +52,7 @@ def page() -> str:
     """Returns the page as Markdown."""
     settings = _packaged()
     known = [one for one in STRATEGY_TITLES if one is not StrategyId.OPERATOR]
-    parts = [_HEAD, _overview(known, settings)]
+    parts: list[str] = [_HEAD, _overview(known, settings)]
     for one in known:
         parts += _strategy(one, settings)
     parts += ["## Several at once\n", _prose(import_module("dailyarb.core.strategies.combine"))]
@@ -76,7 +76,7 @@ def _own(strategy: StrategyId, settings: Settings) -> Section:
     return found
 
 
-def _overview(known: list[StrategyId], settings: Settings) -> str:
+def _overview(known: Sequence[StrategyId], settings: Settings) -> str:
     rows = ["| strategy | packaged file | where a file does not say |", "| --- | --- | --- |"]
     for one in known:
         own = _own(one, settings)

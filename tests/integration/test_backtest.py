@@ -16,7 +16,7 @@ from dailyarb.analytics.backtest import Choice, Plan, run, variants
 from dailyarb.config import load
 from dailyarb.core.domain.market import Outcome, SettlementKind
 from dailyarb.core.domain.records import FillBooked, FillMarked, PayoutBooked, Record
-from dailyarb.core.domain.settings import Strategies
+from dailyarb.core.domain.settings import S2Settings, Strategies
 from dailyarb.core.domain.units import SECOND
 from dailyarb.runtime.replay import RESOLVE_NS, Outlay, Rehearsal, Script
 from dailyarb.runtime.replay_rules import HOLD_50_NS, TODAY, rules_at
@@ -287,7 +287,8 @@ def test_depth_tables_are_played_where_they_cover_their_window(shared_data: Path
     pytest.importorskip("pyarrow")
     worlds = worlds_of(str(shared_data / "recordings/cronos-5m-depth"))
     assert len(worlds) == 89
-    eager = msgspec.structs.replace(settings(), strategies=Strategies())  # not the seldom file's
+    kinds = Strategies(S2=S2Settings(resting=True))  # not the seldom file's
+    eager = msgspec.structs.replace(settings(), strategies=kinds)
     outcomes = perform(worlds[0], eager, Variant(strategies=("S2",))).outcomes
     assert outcomes.faults == {}
     assert outcomes.frames > 1_000

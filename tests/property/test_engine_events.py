@@ -32,7 +32,7 @@ from tests.rig import settings as config
 ROOT = Path(__file__).resolve().parents[2]
 EAGER = Strategies(
     S1=S1Settings(cooldown_ms=100, min_time_left_s=0.0),
-    S2=S2Settings(cooldown_ms=100, min_time_left_s=0.0, leg_wait_ms=300),
+    S2=S2Settings(resting=True, cooldown_ms=100, min_time_left_s=0.0, leg_wait_ms=300),
 )
 STEPS = 120
 

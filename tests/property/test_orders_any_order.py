@@ -26,7 +26,7 @@ from tests.rig import Rig
 from tests.rig import settings as config
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
-S2_ONLY = Strategies(S1=S1Settings(enabled=False))
+S2_ONLY = Strategies(S1=S1Settings(enabled=False), S2=S2Settings(resting=True))
 WIDE = [(50, 500), (49, 500)], [(51, 500), (52, 500)]
 SHARE = 1_000_000
 

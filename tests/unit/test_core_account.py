@@ -34,7 +34,7 @@ from dailyarb.core.domain.units import SECOND
 from tests.rig import UP, Rig, birth, settings
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
-S2_ONLY = Strategies(S1=S1Settings(enabled=False))
+S2_ONLY = Strategies(S1=S1Settings(enabled=False), S2=S2Settings(resting=True))
 WIDE = [(50, 500), (49, 500)], [(51, 500), (52, 500)]
 SHARE = 1_000_000
 

@@ -29,7 +29,7 @@ from dailyarb.core.engine import checkpoint
 from tests.rig import Rig, birth, settings
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
-S2_ONLY = Strategies(S1=S1Settings(enabled=False))
+S2_ONLY = Strategies(S1=S1Settings(enabled=False), S2=S2Settings(resting=True))
 WIDE = [(50, 500), (49, 500)], [(51, 500), (52, 500)]
 
 

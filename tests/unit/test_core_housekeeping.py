@@ -46,7 +46,7 @@ from dailyarb.core.engine.trading import mark_e4, naked_possible_e6
 from tests.rig import Rig, birth, settings, sides, spec
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
-S2_ONLY = Strategies(S1=S1Settings(enabled=False))
+S2_ONLY = Strategies(S1=S1Settings(enabled=False), S2=S2Settings(resting=True))
 WIDE = [(50, 500), (49, 500)], [(51, 500), (52, 500)]
 S = 10**9
 

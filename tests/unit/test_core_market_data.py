@@ -39,7 +39,7 @@ from dailyarb.core.engine.market_data import move_market
 from tests.rig import START_S, Rig, settings, spec
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
-S2_ONLY = Strategies(S1=S1Settings(enabled=False))
+S2_ONLY = Strategies(S1=S1Settings(enabled=False), S2=S2Settings(resting=True))
 WIDE = [(50, 500), (49, 500)], [(51, 500), (52, 500)]
 
 

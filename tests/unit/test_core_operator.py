@@ -30,7 +30,7 @@ from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
 from tests.rig import Rig, birth, settings, sides
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
-S2_ONLY = Strategies(S1=S1Settings(enabled=False))
+S2_ONLY = Strategies(S1=S1Settings(enabled=False), S2=S2Settings(resting=True))
 WIDE = [(50, 500), (49, 500)], [(51, 500), (52, 500)]
 V = OperatorVerb
 

@@ -69,7 +69,7 @@ def scene(up: Top = UP_TOP, down: Top | None = None, **changes: Any) -> Scene:
 
 
 S1 = StaleOdds(S1Settings(), Feeds())
-S2 = PairBelowDollar(S2Settings(), Feeds())
+S2 = PairBelowDollar(S2Settings(resting=True), Feeds())
 
 
 def gate(strategy: Strategy, seen: Scene) -> Gate:
@@ -244,7 +244,7 @@ def test_s2_names_what_stopped_it(changes: dict[str, Any], expected: Gate) -> No
 
 
 def test_s2_says_when_even_bids_cost_too_much() -> None:
-    greedy = PairBelowDollar(S2Settings(min_profit_cents=5.0), Feeds())
+    greedy = PairBelowDollar(S2Settings(resting=True, min_profit_cents=5.0), Feeds())
     assert gate(greedy, scene()) is Gate.SUM_ABOVE_LIMIT
 
 

@@ -165,7 +165,7 @@ class S2Settings(Section, frozen=True, kw_only=True):
 
     enabled: bool = True
     taker: bool = True
-    resting: bool = True
+    resting: bool = False  # loses on the recordings (docs/evidence.md)
     min_profit_cents: Cents = 0.5  # per pair, after fees
     max_pair_cost_cents: Cents = 98.0  # of the two resting bids together
     max_spread_cents: Cents = 4.0

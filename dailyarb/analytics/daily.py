@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -41,22 +39,7 @@ def of_day(deals: Deals, day: str) -> Deals:
     """Returns what belongs to the windows that ended on a day; a window is never cut in two."""
     begin_ns, end_ns = day_bounds(day)
     ours = {name for name, spec in deals.specs.items() if begin_ns <= spec.end_ns <= end_ns}
-    spans = {
-        run: (max(first, begin_ns), min(last, end_ns))
-        for run, (first, last) in deals.spans.items()
-        if first <= end_ns and last >= begin_ns
-    }
-    return Deals(
-        deals.evidence,
-        specs={name: spec for name, spec in deals.specs.items() if name in ours},
-        signals=[s for s in deals.signals if s.taken.market_id in ours],
-        orders={i: d for i, d in deals.orders.items() if d.signed.market_id in ours},
-        trades={k: t for k, t in deals.trades.items() if t.booked.market_id in ours},
-        pairs=[(pair, at) for pair, at in deals.pairs if pair.market_id in ours],
-        paid_e4={name: paid for name, paid in deals.paid_e4.items() if name in ours},
-        spans=spans,
-        windows={name: block for name, block in deals.windows.items() if name in ours},
-    )
+    return deals.only(ours, (begin_ns, end_ns))
 
 
 def report(found: Mapping[Evidence, Deals], title: str, *, details: bool = True) -> list[Part]:
@@ -113,26 +96,6 @@ def as_json(found: Mapping[Evidence, Deals], title: str) -> dict[str, Any]:
     return {"title": title, "rule": RULE, "evidence": classes}
 
 
-def as_csv(found: Mapping[Evidence, Deals]) -> str:
-    """Returns one line for each strategy and evidence class; what is not a number is left out."""
-    rows = [item for deals in found.values() for item in scores(deals)]
-    names = [
-        name
-        for name in Score.__struct_fields__
-        if name not in ("funnel", "slices", "calibration", "interval_usd", "sharpe",
-                        "interval_cents_share")
-    ]  # fmt: skip
-    target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
-    writer.writerow([*names, "low_cents_share", "high_cents_share", "sharpe_ratio"])
-    for item in rows:
-        per = item.interval_cents_share
-        writer.writerow(
-            [
-                *(getattr(item, name) for name in names),
-                per.low if per else None,
-                per.high if per else None,
-                item.sharpe.ratio if item.sharpe else None,
-            ]
-        )
-    return target.getvalue()
+def told(found: Mapping[Evidence, Deals]) -> list[tuple[dict[str, Any], Score]]:
+    """Returns every score, as tables take them."""
+    return [({}, item) for deals in found.values() for item in scores(deals)]

@@ -8,7 +8,7 @@ that is its net profit to the micro-dollar, and yet each fill can be looked at o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from dailyarb.core.domain.ids import StrategyId
@@ -176,6 +176,29 @@ class Deals:
             del self.trades[key]
             if trade.deal is not None:
                 trade.deal.filled_e6 -= trade.booked.size_e6
+
+    def only(self, markets: Collection[str], within: tuple[int, int] | None = None) -> Deals:
+        """Returns what belongs to some windows alone; spans are cut to `within`, if given."""
+        spans = self.spans
+        if within is not None:
+            begin_ns, end_ns = within
+            spans = {
+                run: (max(first, begin_ns), min(last, end_ns))
+                for run, (first, last) in spans.items()
+                if first <= end_ns and last >= begin_ns
+            }
+        ours = frozenset(markets)
+        return Deals(
+            self.evidence,
+            specs={name: spec for name, spec in self.specs.items() if name in ours},
+            signals=[s for s in self.signals if s.taken.market_id in ours],
+            orders={i: d for i, d in self.orders.items() if d.signed.market_id in ours},
+            trades={k: t for k, t in self.trades.items() if t.booked.market_id in ours},
+            pairs=[(pair, at) for pair, at in self.pairs if pair.market_id in ours],
+            paid_e4={name: paid for name, paid in self.paid_e4.items() if name in ours},
+            spans=spans,
+            windows={name: block for name, block in self.windows.items() if name in ours},
+        )
 
     def block(self, market_id: str) -> int:
         """Returns the block a window belongs to: windows that end together move together."""

@@ -15,11 +15,12 @@ from pathlib import Path
 import msgspec
 
 from dailyarb import config
-from dailyarb.analytics.backtest import LATENCIES_MS, Choice, Outcome, Plan, Tell, run, variants
+from dailyarb.analytics.backtest import LATENCIES_MS, Choice, Outcome, Plan, run, variants
 from dailyarb.analytics.paper import Grid, Heading, Part, Words
 from dailyarb.analytics.pricing import Fit, fits
 from dailyarb.analytics.replayed import basis, sensitivity, trials
 from dailyarb.analytics.scores import Score
+from dailyarb.analytics.spread import Tell
 from dailyarb.analytics.tables import (
     edge_table,
     money_table,

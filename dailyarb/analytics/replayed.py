@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dailyarb.analytics.backtest import Cell, Outcome, Trial
+from dailyarb.analytics.backtest import Cell, Fold, Outcome, Trial
 from dailyarb.analytics.paper import Grid, Heading, Part, Words
 from dailyarb.analytics.scores import Score
 from dailyarb.analytics.tables import (
@@ -33,7 +33,7 @@ def report(outcome: Outcome, *, details: bool = True) -> list[Part]:
         parts.append(Words("What the recordings cannot say: " + "; ".join(outcome.doubts) + "."))
     parts += [sensitivity(outcome.cells), risk_table(first.scores)]
     if outcome.trials:
-        parts += trials(outcome.trials)
+        parts += [*trials(outcome.trials), *walk(outcome.folds)]
     parts.append(gates(outcome))
     if details:
         for item in first.scores:
@@ -48,14 +48,14 @@ def basis(outcome: Outcome, first: Cell) -> Words:
     return Words(
         f"Evidence {outcome.evidence}: {outcome.worlds} worlds, {outcome.frames:,} frames, "
         f"{outcome.seconds / 3600:,.1f} h of recordings, {faults} frames at fault. Head table: "
-        f"{first.choice}, {first.variant.latency_ms:g} ms to the venue one way, "
-        f"{first.variant.queue} queue, "
+        f"{first.choice}, {first.variant.latency} to the venue one way, "
+        f"{first.variant.queue} queue, rivals have {first.variant.rivals:.0%} first, "
         f"{'the rules of today' if first.variant.today else 'the rules of the recording'}."
     )
 
 
 def sensitivity(cells: Sequence[Cell]) -> Grid:
-    """Returns every strategy at every latency and queue."""
+    """Returns every strategy at every latency and queue, against rivals or none."""
     rows = []
     for cell in cells:
         for item in cell.scores:
@@ -63,7 +63,7 @@ def sensitivity(cells: Sequence[Cell]) -> Grid:
                 continue
             rows.append(
                 (
-                    f"{item.strategy} {cell.variant.latency_ms:g} ms {cell.variant.queue}",
+                    f"{item.strategy} {cell.variant.label}",
                     *([cell.choice] if _several(cells) else []),
                     str(item.signals), str(item.fills), percent(item.fill_rate),
                     usd(item.net_usd), cents(item.net_cents_share),
@@ -71,10 +71,11 @@ def sensitivity(cells: Sequence[Cell]) -> Grid:
                     cents(item.markout_5s_cents), percent(item.completion),
                 )
             )  # fmt: skip
-    columns = ("strategy, one way, queue", *(["parameters"] if _several(cells) else []), "signals",
-               "fills", "fill rate", "net USD", "net c/share", "95 % c/share", "markout 5 s c",
+    more = ["parameters"] if _several(cells) else []
+    columns = ("strategy, one way, queue, rivals", *more, "signals", "fills",
+               "fill rate", "net USD", "net c/share", "95 % c/share", "markout 5 s c",
                "pairs done")  # fmt: skip
-    return Grid("Sensitivity to latency and queue", columns, tuple(rows))
+    return Grid("Sensitivity to latency, queue and competition", columns, tuple(rows))
 
 
 def _several(cells: Sequence[Cell]) -> bool:
@@ -104,6 +105,25 @@ def trials(items: Sequence[Trial]) -> Iterator[Part]:
             f"Of {len(items)} trials; the probability that the best is more than the luck of that "
             f"many (deflated Sharpe) is {chosen.deflated:.0%} on the half it was chosen on."
         )
+
+
+def walk(folds: Sequence[Fold]) -> Iterator[Part]:
+    """Gives the walk forward: each part with what was best on all before it."""
+    if not folds:
+        return
+    yield Grid(
+        "Walk forward: chosen on all windows before, shown on the next",
+        ("windows", "parameters", "net USD before", "net USD shown", "c/share", "fills"),
+        tuple(
+            (
+                f"{fold.number}. {fold.windows}", fold.choice, usd(fold.before_usd),
+                *_half(fold.score), str(fold.score.fills if fold.score else 0),
+            )
+            for fold in folds
+        ),
+    )  # fmt: skip
+    total = sum(fold.score.net_usd for fold in folds if fold.score)
+    yield Words(f"Shown windows together: {total:+,.2f} USD net, none of them used to choose.")
 
 
 def _half(item: Score | None) -> tuple[str, str]:

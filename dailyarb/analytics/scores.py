@@ -74,6 +74,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str
     evidence: str
     signals: int
+    signals_traded: int  # that led to a fill
     orders: int
     orders_filled: int
     fills: int
@@ -171,6 +172,7 @@ def score(deals: Deals, strategy: StrategyId, seed: int = 1) -> Score:
         strategy=strategy.value,
         evidence=deals.evidence.value,
         signals=len(book.signals),
+        signals_traded=_traded(book),
         orders=len(book.orders),
         orders_filled=sum(1 for order in book.orders if order.filled_e6),
         fills=len(book.trades),
@@ -294,10 +296,15 @@ def _marked(marks: Sequence[tuple[tuple[int, int, int], int]], at: int) -> float
     return sum(mark[at] * size for mark, size in marks) / shares / 100 if shares else None
 
 
+def _traded(book: _Book) -> int:
+    return sum(any(order.filled_e6 for order in signal.orders) for signal in book.signals)
+
+
 def _funnel(book: _Book) -> list[Stage]:
     answered = [order for order in book.orders if _ANSWERED & set(order.states)]
     stages = [
         Stage("signals", len(book.signals)),
+        Stage("signals that led to a fill", _traded(book)),
         Stage("orders", len(book.orders)),
         Stage("answered", len(answered)),
         Stage("filled, at least in part", sum(1 for order in book.orders if order.filled_e6)),

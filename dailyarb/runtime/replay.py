@@ -170,18 +170,25 @@ class Rehearsal:
             cmd.Exit: self._exit,
         }
 
-    def run(self) -> Outcomes:
+    def run(self, tell: Callable[[float], None] | None = None) -> Outcomes:
         """Plays every frame and returns what came of it.
+
+        Args:
+            tell: told now and then which share of the time is played.
 
         Raises:
             RecordingError: a recording is damaged.
         """
         begin_ns = self.now_ns
+        ends = [spec.end_ns for spec in self.script.specs]
+        length_ns = max(1, max(ends, default=0) - begin_ns)
         self.begin()
         for frames in whole_slices(self.script.frames(), self._player.slice_ns):
             if self._over:
                 break
             self.play(frames)
+            if tell is not None:
+                tell(min(1.0, (self.now_ns - begin_ns) / length_ns))
         self._until(self.now_ns + RESOLVE_NS + SECOND)
         seconds = (self.now_ns - begin_ns) / SECOND
         self._until(self.now_ns + TAIL_NS)

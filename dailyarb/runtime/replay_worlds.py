@@ -7,6 +7,7 @@ own holds many windows that did share them, and is one world.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -94,9 +95,10 @@ def script_of(world: World, *, today: bool = False) -> Script:
 class Variant(msgspec.Struct, frozen=True):
     """Is what one play assumes about the way to the venue and the queue there.
 
-    latency_ms is one way, plus an exponential quarter of it. adverse: we stand behind all that is
-    shown, and only prints and trade-through fill us; else in front of it, and all that leaves fills
-    us first. The truth lies between the two.
+    latency_ms is one way, plus an exponential quarter of it; with measured_ms, quantiles of a
+    journal's own, these are the latency and latency_ms is their median. adverse: we stand behind
+    all that is shown, and only prints and trade-through fill us; else in front of it, and all that
+    leaves fills us first. The truth lies between the two. rivals: the share others have first.
     """
 
     latency_ms: float = 20.0
@@ -104,11 +106,23 @@ class Variant(msgspec.Struct, frozen=True):
     seed: int = 1
     today: bool = False
     strategies: tuple[str, ...] = ()
+    rivals: float = 0.0
+    measured_ms: tuple[float, ...] = ()
 
     @property
     def queue(self) -> str:
         """Returns the queue's word."""
         return "adverse" if self.adverse else "optimistic"
+
+    @property
+    def latency(self) -> str:
+        """Returns the latency as a person writes it."""
+        return f"{self.latency_ms:g} ms{' measured' if self.measured_ms else ''}"
+
+    @property
+    def label(self) -> str:
+        """Returns all that was assumed."""
+        return f"{self.latency} {self.queue}, rivals {self.rivals:.0%}"
 
 
 class Performed(msgspec.Struct, frozen=True):
@@ -125,8 +139,19 @@ class Performed(msgspec.Struct, frozen=True):
         return dict(found) if isinstance(found, dict) else {}
 
 
-def perform(world: World, settings: Settings, variant: Variant) -> Performed:
+def perform(
+    world: World,
+    settings: Settings,
+    variant: Variant,
+    tell: Callable[[float], None] | None = None,
+) -> Performed:
     """Plays one world from its first frame to the last payout.
+
+    Args:
+        world: what is played.
+        settings: limits and parameters.
+        variant: what is assumed.
+        tell: told now and then which share of the time is played.
 
     Raises:
         RecordingError: a recording cannot be read.
@@ -134,15 +159,15 @@ def perform(world: World, settings: Settings, variant: Variant) -> Performed:
     script = script_of(world, today=variant.today)
     hold_ms = script.specs[0].taker_hold_ms
     base_ms = variant.latency_ms
-    law = LatencyLaw(base_ms, base_ms * _JITTER_SHARE, base_ms * 5.0)
+    law = LatencyLaw(base_ms, base_ms * _JITTER_SHARE, base_ms * 5.0, variant.measured_ms)
     queue = QueueMode.PRINTS if variant.adverse else QueueMode.FRONT
-    fills = FillSettings(latency=law, hold_ms=hold_ms, queue=queue)
+    fills = FillSettings(law, hold_ms, queue, rivals=variant.rivals)
     outlay = Outlay(seed=variant.seed, fills=fills, strategies=variant.strategies)
     rows: list[tuple[int, Record]] = []
     rehearsal = Rehearsal(
         settings, script, outlay, lambda record, wall_ns: rows.append((wall_ns, record))
     )
-    return Performed(world.name, rows, rehearsal.run())
+    return Performed(world.name, rows, rehearsal.run(tell))
 
 
 def spoilt(strategy: str, doubts: tuple[str, ...]) -> str:

@@ -9,7 +9,8 @@ Theory. A recording does not know of us, so nothing here may invent liquidity:
    the queue first. It fills from what a print leaves over, from prints beyond its price, and from
    opposite liquidity that appears beyond its price once the real queue there is gone.
 4. A print fills at most its own size, a level at most what it shows, over all our orders.
-5. A cancel travels as long as an order and may come too late; a held order cannot be cancelled.
+5. Where rivals are assumed, they have their share of each of these first.
+6. A cancel travels as long as an order and may come too late; a held order cannot be cancelled.
 
 Everything is in UP coordinates inside: there is one book per market, and an order for DOWN at p is
 the opposite order for UP at 1 - p. Instants are nanoseconds of one clock chosen by the caller.
@@ -253,7 +254,7 @@ class FillModel:
                 order.queue_e6 = 0
             ahead_e6 = min(order.queue_e6, left_e6)
             order.queue_e6 -= ahead_e6
-            part_e6 = min(order.left_e6, left_e6 - ahead_e6)
+            part_e6 = min(order.left_e6, self._ours(left_e6 - ahead_e6))
             if part_e6 > 0:
                 left_e6 -= part_e6
                 self._fill(order, order.price_e4, part_e6, True, now_ns)
@@ -337,10 +338,15 @@ class FillModel:
         for price_e4, shown_e6 in book.levels(_UP, side, self._settings.depth_levels):
             if not order.reaches(price_e4):
                 break
-            free_e6 = shown_e6 - taken.get((side, price_e4), 0)
+            free_e6 = self._ours(shown_e6) - taken.get((side, price_e4), 0)
             if free_e6 > 0:
                 offers.append((price_e4, free_e6))
         return offers
+
+    def _ours(self, size_e6: int) -> int:
+        """Returns what rivals leave us of a size."""
+        rivals = self._settings.rivals
+        return size_e6 if not rivals else int(size_e6 * (1.0 - rivals))
 
     def _take(self, order: _Working, price_e4: int, size_e6: int) -> None:
         """Remembers that we took from a level of the other side."""
@@ -385,7 +391,7 @@ class FillModel:
         gone_e6, order.low_e6 = order.low_e6 - shown_e6, shown_e6
         # A better price of somebody else would have been taken before ours.
         better = own_best_e4 > order.price_e4 if order.is_bid else own_best_e4 < order.price_e4
-        part_e6 = min(order.left_e6, gone_e6)
+        part_e6 = min(order.left_e6, self._ours(gone_e6))
         if part_e6 > 0 and not better:
             self._fill(order, order.price_e4, part_e6, True, now_ns)
             self._end_if_full(order, Word.FILLED, now_ns)

@@ -50,14 +50,24 @@ class QueueMode(Enum):
 
 
 class LatencyLaw(msgspec.Struct, frozen=True):
-    """Is the one-way delay between us and the venue: base plus a cut exponential."""
+    """Is the one-way delay between us and the venue: base plus a cut exponential.
+
+    With quantiles_ms, evenly spaced and rising from the least to the most that was measured, it is
+    drawn from these instead, in between by straight lines.
+    """
 
     base_ms: float = 20.0
     jitter_ms: float = 5.0
     jitter_ms_max: float = 100.0
+    quantiles_ms: tuple[float, ...] = ()
 
     def draw_ns(self, rng: random.Random) -> int:
         """Returns one delay in nanoseconds."""
+        if self.quantiles_ms:
+            place = rng.random() * (len(self.quantiles_ms) - 1)
+            low = self.quantiles_ms[int(place)]
+            high = self.quantiles_ms[min(int(place) + 1, len(self.quantiles_ms) - 1)]
+            return int((low + (high - low) * (place % 1.0)) * MS)
         jitter_ms = 0.0
         if self.jitter_ms > 0.0:
             jitter_ms = min(rng.expovariate(1.0 / self.jitter_ms), self.jitter_ms_max)
@@ -65,13 +75,18 @@ class LatencyLaw(msgspec.Struct, frozen=True):
 
 
 class FillSettings(msgspec.Struct, frozen=True):
-    """Is how the model is set: one-way latency, the venue's hold, the queue's rule."""
+    """Is how the model is set: one-way latency, the venue's hold, the queue's rule.
+
+    rivals is the share, 0 to 1, of what could have filled us that somebody quicker has first: of
+    each level a taker meets, and of what prints and crossing quotes leave for a resting order.
+    """
 
     latency: LatencyLaw = LatencyLaw()
     hold_ms: int = 50
     queue: QueueMode = QueueMode.PRINTS
     settle_ms: int = 250
     depth_levels: int = 250
+    rivals: float = 0.0
 
 
 class NewOrder(msgspec.Struct, frozen=True):

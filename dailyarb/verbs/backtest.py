@@ -17,14 +17,18 @@ import tomli
 
 from dailyarb import config
 from dailyarb.analytics.backtest import Choice, Outcome, Plan, run, variants
+from dailyarb.analytics.export import write as write_tables
+from dailyarb.analytics.latency import ORDERS_MIN, one_way_ms
 from dailyarb.analytics.paper import as_html, as_text
 from dailyarb.analytics.replayed import report
+from dailyarb.analytics.scores import Score
 from dailyarb.analytics.stats import RULE
 from dailyarb.core.domain.errors import BoardError, ConfigError
 from dailyarb.core.domain.settings import Strategies
 from dailyarb.runtime.cores import allowed
 from dailyarb.runtime.replay_worlds import Variant, worlds_of
-from dailyarb.verbs.engine import glance
+from dailyarb.verbs import past
+from dailyarb.verbs.engine import glance, instance_of, places
 from dailyarb.verbs.output import Output, UsageError
 
 CHOICES_MAX = 200
@@ -36,18 +40,46 @@ def backtest(arguments: Namespace, out: Output) -> int:
     wanted = _strategies(arguments.strategy)
     plan = Plan(
         tuple(dict.fromkeys(world for path in arguments.paths for world in worlds_of(path))),
-        variants(
-            _latencies(arguments.latency),
-            _queues(arguments.queue),
-            Variant(seed=arguments.seed, today=arguments.rules == "today", strategies=wanted),
-        ),
+        _grid(arguments, wanted),
         tuple(choices(arguments.config, wanted, arguments.set)),
     )
     jobs = arguments.jobs or free_cores(arguments)
     with progress() as tell:
-        outcome = run(plan, jobs, tell)
+        outcome = run(plan, jobs, tell, arguments.ray)
     answer(outcome, arguments, out)
     return 0
+
+
+def _grid(arguments: Namespace, wanted: tuple[str, ...]) -> tuple[Variant, ...]:
+    """Returns the assumptions a plan is played under.
+
+    Raises:
+        UsageError: a word is none of theirs, or no latencies were measured yet.
+    """
+    words = [text for text in arguments.latency if text != "live"]
+    base = Variant(seed=arguments.seed, today=arguments.rules == "today", strategies=wanted)
+    if len(words) < len(arguments.latency):
+        measured = _measured(arguments)
+        middle = round(measured[len(measured) // 2], 1)
+        base = msgspec.structs.replace(base, latency_ms=middle, measured_ms=measured)
+    return variants(
+        _latencies(words) if words else [],
+        _queues(arguments.queue),
+        base,
+        _rivals(arguments.rivals),
+    )
+
+
+def _measured(arguments: Namespace) -> tuple[float, ...]:
+    instance = instance_of(arguments)
+    rows = [(row.wall_ns, row.record) for row in past.backwards(places(instance).journal)]
+    found = one_way_ms(reversed(rows))
+    if not found:
+        raise UsageError(
+            f"--latency live: the journal of {instance!r} tells of fewer than {ORDERS_MIN} "
+            "orders that came to rest"
+        )
+    return found
 
 
 def answer(outcome: Outcome, arguments: Namespace, out: Output) -> None:
@@ -56,11 +88,32 @@ def answer(outcome: Outcome, arguments: Namespace, out: Output) -> None:
     if arguments.report is not None:
         write(arguments.report, as_html(parts))
         out.warn(f"written: {arguments.report}")
+    if arguments.tables is not None:
+        for path in write_tables(arguments.tables, told(outcome)):
+            out.warn(f"written: {path}")
     if out.json:
         out.value(as_json(outcome))
     else:
         width = max(80, shutil.get_terminal_size().columns)
         out.write(as_text(report(outcome, details=arguments.detail), width))
+
+
+def told(outcome: Outcome) -> list[tuple[dict[str, Any], Score]]:
+    """Returns every score with the assumption it was made under, as tables take them."""
+    return [
+        (
+            {
+                "parameters": cell.choice,
+                "latency_ms": cell.variant.latency_ms,
+                "measured": bool(cell.variant.measured_ms),
+                "queue": cell.variant.queue,
+                "rivals": cell.variant.rivals,
+            },
+            item,
+        )
+        for cell in outcome.cells
+        for item in cell.scores
+    ]
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
@@ -139,6 +192,16 @@ def _latencies(texts: Sequence[str]) -> list[float]:
     return found
 
 
+def _rivals(texts: Sequence[str]) -> list[float]:
+    try:
+        found = [float(text.removesuffix("%")) / 100.0 for text in texts]
+    except ValueError:
+        found = []
+    if not found or not all(0.0 <= share < 1.0 for share in found):
+        raise UsageError(f"--rivals {','.join(texts)}: percent below 100, as 0,50")
+    return found
+
+
 def _queues(texts: Sequence[str]) -> list[str]:
     unknown = [text for text in texts if text not in ("adverse", "optimistic")]
     if unknown:
@@ -157,13 +220,13 @@ def free_cores(arguments: Namespace) -> int:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[int, int], None]]:
+def progress() -> Iterator[Callable[[float, int], None]]:
     """Gives what tells of progress: a bar on stderr, nothing where stderr is no terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = ("worlds", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = ("worlds", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -27,7 +27,7 @@ def add_backtest(sub: Sub) -> None:
         "dailyarb backtest a.jsonl.zst --set S2.max_pair_cost_cents=96,97 --report out.html",
         "backtest:backtest",
     )
-    add_config(verb)
+    add_which(verb, json=False)
     add = verb.add_argument
     add("paths", nargs="+", metavar="PATH", help="file, folder, or several joined with +")
     add("--strategy", type=names, default=(), metavar="S1,S5", help="only these, switched on")
@@ -43,7 +43,8 @@ def add_backtest(sub: Sub) -> None:
         type=names,
         default=("20", "100", "300"),
         metavar="MS",
-        help="one way to the venue, default 20,100,300; the first heads the report",
+        help="one way to the venue, default 20,100,300; the first heads the report; live adds "
+        "what this instance's orders took",
     )
     add(
         "--queue",
@@ -53,6 +54,13 @@ def add_backtest(sub: Sub) -> None:
         help="of resting orders, default adverse,optimistic",
     )
     add(
+        "--rivals",
+        type=names,
+        default=("0", "50"),
+        metavar="PERCENT",
+        help="of all that could fill us, had by others first; default 0,50",
+    )
+    add(
         "--rules",
         choices=("recorded", "today"),
         default="recorded",
@@ -60,29 +68,35 @@ def add_backtest(sub: Sub) -> None:
     )
     add("--seed", type=int, default=1, metavar="N", help="of latencies and redrawn blocks")
     add("--jobs", type=int, default=0, metavar="N", help="processes, default one a free core")
+    add("--ray", default="", metavar="WHERE", help="a Ray cluster's address; auto: this machine")
     add("--detail", action="store_true", help="also every cut of the result, as text")
+    add("--tables", type=Path, metavar="FOLDER", help="every table as CSV and Parquet")
     add("--report", type=Path, metavar="FILE", help="one HTML page that needs no network")
     add_json(verb)
 
 
 def add_report(sub: Sub) -> None:
-    """Adds `report`."""
-    verb = add_which(
-        add_verb(
-            sub,
+    """Adds `report` and `compare`."""
+    for name, does, examples in (
+        (
             "report",
             "one day of a journal: what was earned, by whom, and how sure one may be",
-            "dailyarb report --evidence paper\n"
             "dailyarb report --day all --format html --output report.html",
-            "report:report",
-        )
-    )
-    add = verb.add_argument
-    add("--day", default="", metavar="D", help="as 2026-04-13, or all; default the newest")
-    add("--evidence", default="", metavar="CLASS", help="sim, replay, paper or live alone")
-    add("--format", choices=("text", "md", "html", "json", "csv"), default="text")
-    add("--output", type=Path, metavar="FILE", help="write it there")
-    add("--detail", action="store_true", help="also every cut of the result, as text")
+        ),
+        (
+            "compare",
+            "the strategies of a journal side by side, each evidence class on its own",
+            "dailyarb compare --day all\ndailyarb compare --day all --tables tables/",
+        ),
+    ):
+        verb = add_which(add_verb(sub, name, does, examples, f"report:{name}"))
+        add = verb.add_argument
+        add("--day", default="", metavar="D", help="as 2026-04-13, or all; default the newest")
+        add("--evidence", default="", metavar="CLASS", help="sim, replay, paper or live alone")
+        add("--format", choices=("text", "md", "html", "json", "csv"), default="text")
+        add("--output", type=Path, metavar="FILE", help="write it there")
+        add("--tables", type=Path, metavar="FOLDER", help="every table as CSV and Parquet")
+        add("--detail", action="store_true", help="also every cut of the result, as text")
 
 
 def add_evidence(sub: Sub) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dailyarb.analytics import daily
+from dailyarb.analytics.compare import compare as side_by_side
 from dailyarb.analytics.deals import Deals, collect
-from dailyarb.analytics.paper import as_html, as_markdown, as_text
+from dailyarb.analytics.export import as_csv, tables
+from dailyarb.analytics.export import write as write_tables
+from dailyarb.analytics.paper import Part, as_html, as_markdown, as_text
 from dailyarb.analytics.scores import day_of
 from dailyarb.core.domain.records import Record
 from dailyarb.core.domain.rung import Evidence
@@ -17,9 +20,20 @@ from dailyarb.verbs.backtest import write
 from dailyarb.verbs.engine import instance_of, places
 from dailyarb.verbs.output import Output, UsageError
 
+Make = Callable[..., list[Part]]
+
 
 def report(arguments: Namespace, out: Output) -> int:
     """Reports one day of a journal, the newest by default; exit 1 where there is nothing."""
+    return _told(arguments, out, daily.report)
+
+
+def compare(arguments: Namespace, out: Output) -> int:
+    """Puts the strategies of a journal side by side; exit 1 where there is nothing."""
+    return _told(arguments, out, side_by_side)
+
+
+def _told(arguments: Namespace, out: Output, make: Make) -> int:
     instance = instance_of(arguments)
     evidence = _evidence(arguments.evidence)
     rows, day = _rows(instance, arguments.day)
@@ -30,7 +44,10 @@ def report(arguments: Namespace, out: Output) -> int:
     }
     found = {kind: deals for kind, deals in found.items() if deals.signals or deals.trades}
     what = "the whole journal" if day == daily.ALL else day or "no day yet"
-    text = _written(arguments, out, found, f"dailyarb {instance}: {what}")
+    text = _written(arguments, out, found, (f"dailyarb {instance}: {what}", make))
+    if arguments.tables is not None:
+        for path in write_tables(arguments.tables, daily.told(found)):
+            out.warn(f"written: {path}")
     if arguments.output is not None:
         write(arguments.output, text)
         out.warn(f"written: {arguments.output}")
@@ -40,19 +57,20 @@ def report(arguments: Namespace, out: Output) -> int:
 
 
 def _written(
-    arguments: Namespace, out: Output, found: dict[Evidence, Deals], title: str
+    arguments: Namespace, out: Output, found: dict[Evidence, Deals], how: tuple[str, Make]
 ) -> str:
+    title, make = how
     form = "json" if out.json else arguments.format
     if form == "json":
         import json
 
         return json.dumps(daily.as_json(found, title), ensure_ascii=False, allow_nan=False)
     if form == "csv":
-        return daily.as_csv(found)
+        return as_csv(tables(daily.told(found))["scores"])
     if form == "text":
         width = max(80, shutil.get_terminal_size().columns)
-        return as_text(daily.report(found, title, details=arguments.detail), width)
-    parts = daily.report(found, title)
+        return as_text(make(found, title, details=arguments.detail), width)
+    parts = make(found, title)
     return as_html(parts) if form == "html" else as_markdown(parts)
 
 

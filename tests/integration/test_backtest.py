@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import random
 import struct
 from functools import lru_cache
 from pathlib import Path
@@ -12,10 +14,26 @@ import msgspec
 import pytest
 
 from dailyarb import cli
+from dailyarb.analytics import backtest
 from dailyarb.analytics.backtest import Choice, Plan, run, variants
+from dailyarb.analytics.deals import Deals
+from dailyarb.analytics.latency import one_way_ms
 from dailyarb.config import load
-from dailyarb.core.domain.market import Outcome, SettlementKind
-from dailyarb.core.domain.records import FillBooked, FillMarked, PayoutBooked, Record
+from dailyarb.core.domain.errors import DailyarbError
+from dailyarb.core.domain.ids import StrategyId
+from dailyarb.core.domain.intents import IntentKind
+from dailyarb.core.domain.market import FeeSchedule, Outcome, SettlementKind, Side
+from dailyarb.core.domain.orders import TIF, FillState, OrderState
+from dailyarb.core.domain.records import (
+    FillBooked,
+    FillMarked,
+    MarketSeen,
+    OrderMoved,
+    OrderSigned,
+    PayoutBooked,
+    Record,
+)
+from dailyarb.core.domain.rung import Evidence
 from dailyarb.core.domain.settings import S2Settings, Strategies
 from dailyarb.core.domain.units import SECOND
 from dailyarb.runtime.replay import RESOLVE_NS, Outlay, Rehearsal, Script
@@ -28,6 +46,8 @@ from dailyarb.runtime.replay_worlds import (
     spoilt,
     worlds_of,
 )
+from dailyarb.sim.fills import FillModel
+from dailyarb.sim.fills_types import FillEvent, FillSettings, LatencyLaw, NewOrder
 from dailyarb.sim.foreign.base import DOUBT_NO_PRINTS, DOUBT_NO_REFERENCE, DOUBT_TOKEN, DOUBT_TOUCH
 from dailyarb.sim.replay_markets import DOUBT_SETTLING
 
@@ -75,9 +95,7 @@ def test_a_recorded_outcome_is_withheld_until_its_time() -> None:
     script, _ = whole()
     spec = script.specs[0]
     told = spec.end_ns + RESOLVE_NS
-    up, down = (
-        rows_of(script._replace(winners={spec.market_id: outcome})) for outcome in Outcome
-    )
+    up, down = (rows_of(script._replace(winners={spec.market_id: outcome})) for outcome in Outcome)
     assert before(up, told) == before(down, told)
     paid = [
         (at, record.up_price_e4)
@@ -116,17 +134,19 @@ def test_what_is_unknown_about_the_reference_spoils_those_who_need_it() -> None:
     assert spoilt("S2", (DOUBT_TOUCH,)) == DOUBT_TOUCH
 
 
-def test_the_number_of_cores_changes_nothing() -> None:
+def test_the_number_of_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dailyarb.runtime.replay_script.CHUNK", 500)
     plan = Plan(
         (World(str(WINDOW)),),
         variants((20.0, 300.0), ("adverse",), Variant(strategies=("S2",))),
         (Choice((), settings()),),
     )
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[float, int]] = []
     here = run(plan, 1, lambda done, total: seen.append((done, total)))
     there = run(plan, 2, lambda done, total: None)
     assert here == there
-    assert seen == [(1, 2), (2, 2)]
+    assert seen == sorted(seen) and seen[-1] == (2, 2)
+    assert any(0 < done < 1 for done, _ in seen)  # a long world shows how far it is
     assert len(set(here.digests)) == 2  # latency matters
 
 
@@ -207,7 +227,7 @@ def test_our_own_segments_bring_their_settling_feed_and_their_stamps(
         assert outcomes.events["SettlementPrice"] > 120  # the stand-in tells its past too
 
 
-QUICK = ("--latency", "20", "--queue", "adverse", "--jobs", "1", *CONFIG)
+QUICK = ("--latency", "20", "--queue", "adverse", "--rivals", "0", "--jobs", "1", *CONFIG)
 
 
 def test_the_answer_stands_in_the_first_lines(say: Any, tmp_path: Path) -> None:
@@ -303,3 +323,122 @@ def test_mids_beside_a_reference_let_stale_odds_speak(shared_data: Path) -> None
     assert performed.outcomes.summary["signals"] != {"S1": 0}
     paid = [r for _, r in performed.rows if isinstance(r, PayoutBooked)]
     assert [record.up_price_e4 for record in paid] == [10_000]  # as the recording says
+
+
+def ladder(*rows: tuple[int, int]) -> Any:
+    """Returns a book with these asks of Up and one bid below them."""
+
+    class Book:
+        synced = True
+
+        def levels(self, outcome: int, side: int, n: int) -> list[tuple[int, int]]:
+            assert outcome == 0
+            return list(rows)[:n] if side else [(rows[0][0] - 100, 5_000_000)]
+
+    return Book()
+
+
+def test_rivals_leave_a_taker_their_share_of_nothing() -> None:
+    filled = {}
+    fees = FeeSchedule(rate_e6=70_000)
+    for share in (0.0, 0.5, 0.75):
+        book = ladder((5_000, 20_000_000), (5_100, 20_000_000))
+        settings_ = FillSettings(LatencyLaw(1.0, 0.0), 0, rivals=share)
+        model = FillModel(lambda _, b=book: b, lambda _: fees, settings_, random.Random(1))
+        order = NewOrder("o", "m", Outcome.UP, Side.BUY, 5_100, 30_000_000, TIF.FAK)
+        model.submit(order, 0)
+        news = model.advance(10**9)
+        filled[share] = [n.size_e6 for n in news if isinstance(n, FillEvent)]
+    assert filled == {0.0: [20_000_000, 10_000_000], 0.5: [10_000_000, 10_000_000],
+                      0.75: [5_000_000, 5_000_000]}  # fmt: skip
+
+
+def test_measured_latencies_are_drawn_between_their_quantiles() -> None:
+    law = LatencyLaw(quantiles_ms=(10.0, 20.0, 100.0))
+    rng = random.Random(3)
+    drawn = sorted(law.draw_ns(rng) / 1e6 for _ in range(2_000))
+    assert 10.0 <= drawn[0] < 11.0 and 95.0 < drawn[-1] <= 100.0
+    assert 19.0 < drawn[1_000] < 24.0  # the median is the middle quantile
+
+
+def test_latencies_come_from_resting_orders_alone() -> None:
+    signed = dict(enumerate(range(0, 3_000, 100)))
+    rows: list[tuple[int, Any]] = []
+    for number, at_ms in signed.items():
+        order = OrderSigned(
+            str(number), 1, StrategyId.S2, IntentKind.ENTRY, "m", Outcome.UP, Side.BUY, 5_000,
+            5_000_000, TIF.GTC, True, 1, 1, 0, b"",
+        )  # fmt: skip
+        rows.append((at_ms * 10**6, order))
+        rows.append(((at_ms + 1) * 10**6, OrderMoved(str(number), OrderState.SENT)))
+        state = OrderState.OPEN if number % 6 else OrderState.FILLED
+        took = 40 + number % 5 if number % 6 else 900  # a taker's hold is no latency
+        rows.append(((at_ms + took) * 10**6, OrderMoved(str(number), state)))
+    found = one_way_ms(rows)
+    assert (found[0], found[-1], len(found)) == (20.0, 22.0, 21)
+    assert list(found) == sorted(found)
+    assert one_way_ms(rows[:30]) == ()
+
+
+def test_a_walk_shows_only_what_was_not_used_to_choose() -> None:
+    deals = [made_deals(nets) for nets in ((5, 5, -9, -9, -9, 1), (1, 1, 1, 1, 1, 1))]
+    folds = backtest._folds(("bold", "meek"), deals, ("S2",))
+    assert [fold.choice for fold in folds] == ["bold", "bold", "meek", "meek"]
+    assert [fold.windows for fold in folds] == [1, 1, 1, 2]
+    assert [fold.score.net_usd for fold in folds if fold.score] == [5.0, -9.0, 1.0, 2.0]
+    trials = backtest._trials(("bold", "meek"), deals, ("S2",))
+    assert [trial.chosen for trial in trials] == [False, True]
+    assert [trial.second.net_usd for trial in trials if trial.second] == [-17.0, 3.0]
+
+
+def made_deals(nets: tuple[int, ...]) -> Deals:
+    """Returns windows that end one after the other, each with one fill worth so many dollars."""
+    deals = Deals(Evidence.REPLAY)
+    for number, usd in enumerate(nets):
+        spec = msgspec.structs.replace(whole()[0].specs[0], market_id=f"m{number}",
+                                       end_ns=(number + 1) * SECOND)  # fmt: skip
+        deals.take("r", spec.end_ns, MarketSeen(spec))
+        cost_e6 = 50_000_000 - usd * 1_000_000
+        deals.take("r", spec.end_ns, FillBooked(
+            f"t{number}", "o", StrategyId.S2, spec.market_id, Outcome.UP, Side.BUY, 5_000,
+            50_000_000, -cost_e6, 0, True, FillState.CONFIRMED, spec.end_ns - 1,
+        ))  # fmt: skip
+        deals.take("r", spec.end_ns, PayoutBooked(spec.market_id, 10_000, 0))
+    return deals
+
+
+@pytest.mark.slow
+def test_a_sweep_on_ray_gives_the_same_numbers() -> None:
+    pytest.importorskip("ray")
+    plan = Plan(
+        (World(str(WINDOW)),),
+        variants((20.0, 300.0), ("adverse",), Variant(strategies=("S2",))),
+        (Choice((), settings()),),
+    )
+    seen: list[float] = []
+    there = run(plan, 2, lambda done, total: seen.append(done), ray="auto")
+    assert there == run(plan, 1, lambda done, total: None)
+    assert seen[-1] == 2
+
+
+def test_without_a_cluster_at_the_address_it_says_so() -> None:
+    pytest.importorskip("ray")
+    plan = Plan((World(str(WINDOW)),), (Variant(strategies=("S2",)),), (Choice((), settings()),))
+    with pytest.raises(DailyarbError, match="--ray"):
+        run(plan, 1, lambda done, total: None, ray="127.0.0.1:1")
+
+
+def test_every_table_is_written_as_csv_and_parquet(say: Any, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder = tmp_path / "tables"
+    words = ("backtest", str(WINDOW), "--strategy", "S2", "--tables", str(folder), *QUICK)
+    code, _, err = say(*words)
+    assert code == 0
+    assert f"written: {folder / 'scores.csv'}" in err
+    for name in ("scores", "slices", "funnel"):
+        rows = list(csv.DictReader((folder / f"{name}.csv").open()))
+        same = parquet.read_table(folder / f"{name}.parquet").to_pylist()
+        assert len(rows) == len(same) > 0
+        assert rows[0]["queue"] == same[0]["queue"] == "adverse"
+    scores = parquet.read_table(folder / "scores.parquet").to_pylist()
+    assert scores[0]["net_usd"] == pytest.approx(scores[0]["gross_usd"] - scores[0]["fees_usd"])

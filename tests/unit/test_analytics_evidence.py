@@ -32,7 +32,7 @@ def found(*rows: Score) -> Found:
     """Returns a study whose grid has these cells."""
     grid = variants((20.0, 100.0, 300.0), ("adverse", "optimistic"), Variant())
     cells = tuple(Cell(v, "as configured", (row,)) for v, row in zip(grid, rows, strict=False))
-    outcome = Outcome("REPLAY", 89, 1, 3_600.0, {}, (), {}, cells, (), ())
+    outcome = Outcome("REPLAY", 89, 1, 3_600.0, {}, (), {}, cells, (), (), ())
     return Found(S2, outcome, outcome, None)
 
 

@@ -7,15 +7,17 @@ polled after the end too, because the market channel does not always deliver the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from dailyarb.core.domain.clock import Clock
 from dailyarb.core.domain.errors import ConfigError, FrameFault, Problem, VenueError
 from dailyarb.core.domain.events import Event, MarketListed, Resolved
-from dailyarb.core.domain.market import MarketSpec, Outcome, Window
+from dailyarb.core.domain.market import MarketSpec, Outcome, SettlementKind, Window
 from dailyarb.core.domain.settings import AssetSettings
+from dailyarb.venues.binance.codec import Candle
 from dailyarb.venues.polymarket import catalog, codec
 from dailyarb.venues.polymarket.http import Gamma
 
@@ -27,8 +29,13 @@ DECISION_NS = 2 * SECOND_NS  # between looks at one that ended
 DECISION_SLOW_NS = 30 * SECOND_NS  # the same, ten minutes after the end
 PATIENCE_NS = 600 * SECOND_NS
 FORGET_NS = 48 * 3_600 * SECOND_NS
+STRIKE_NS = 2 * SECOND_NS  # between looks at a candle whose open is the strike
 TRACKED_MAX = 512
 PARALLEL = 6
+E10 = 10**10  # from 1e-8 to 1e-18 dollars
+
+# (symbol, interval, start in ms) -> the candle that opens then, None while it does not exist.
+AskCandle = Callable[[str, str, int], Awaitable[Candle | None]]
 
 
 class Tracked(msgspec.Struct):
@@ -38,6 +45,7 @@ class Tracked(msgspec.Struct):
     due_ns: int = 0
     spec: MarketSpec | None = None
     resolved: bool = False
+    strike: str = ""  # open of the candle that settles it, x 1e18
 
 
 class Discovery:
@@ -50,9 +58,10 @@ class Discovery:
         clock: venue time decides which windows are current.
         assets: what the settings say about each asset.
         emit: takes each event.
+        candle: asks Binance for a candle: the open of one that settles a window is its strike.
 
     Raises:
-        ConfigError: an hourly window is asked of an asset whose slug is not known.
+        ConfigError: an hourly window is asked of an asset whose long name is not known.
     """
 
     def __init__(
@@ -61,19 +70,24 @@ class Discovery:
         clock: Clock,
         assets: Mapping[str, AssetSettings],
         emit: Callable[[Event], None],
+        candle: AskCandle | None = None,
     ) -> None:
         self._gamma = gamma
         self._clock = clock
         self._emit = emit
+        self._candle = candle
+        self._symbols = {name: found.binance_symbol for name, found in assets.items()}
+        self._long_names = {name: found.long_name for name, found in assets.items()}
         self._lines = [
             (name, found.slug, Window(word))
             for name, found in assets.items()
             for word in found.windows
         ]
         for name, slug, window in self._lines:
-            if window is Window.H1 and slug not in catalog.LONG_NAMES:
+            known = self._long_names[name] or slug in catalog.LONG_NAMES
+            if window is Window.H1 and not known:
                 what = f"hourly windows of {slug!r} have no known slug"
-                hint = "known: " + ", ".join(catalog.LONG_NAMES)
+                hint = f"state long_name; known are those of {', '.join(catalog.LONG_NAMES)}"
                 raise ConfigError([Problem("config", 0, f"assets.{name}.windows", what, hint)])
         self._tracked: dict[str, Tracked] = {}  # by slug
         self.roles: dict[str, Outcome] = {}  # by token, of every window seen
@@ -125,7 +139,8 @@ class Discovery:
 
     def _expect(self, wall_ns: int) -> None:
         for asset, name, window in self._lines:
-            for want in catalog.wanted(asset, name, window, wall_ns // SECOND_NS, AHEAD):
+            wall_s, long_name = wall_ns // SECOND_NS, self._long_names[asset]
+            for want in catalog.wanted(asset, name, window, wall_s, AHEAD, long_name):
                 if want.slug not in self._tracked and len(self._tracked) < TRACKED_MAX:
                     self._tracked[want.slug] = Tracked(want)
 
@@ -155,7 +170,7 @@ class Discovery:
             market = await self._gamma.market(found.want.slug)
             if market is None:
                 return
-            spec = catalog.spec_of(market, found.want)
+            spec = await self._struck(found, catalog.spec_of(market, found.want))
             decided_e4 = catalog.resolution_e4(market)
         except (VenueError, FrameFault) as error:
             self.failures += 1
@@ -169,6 +184,20 @@ class Discovery:
             self._emit(MarketListed(spec))
         if decided_e4 is not None:
             self._decide(Resolved(spec.market_id, decided_e4))
+
+    async def _struck(self, found: Tracked, spec: MarketSpec) -> MarketSpec:
+        """Returns the market with its strike, where a Binance candle settles it and has opened."""
+        if self._candle is None or spec.settlement.kind is not SettlementKind.BINANCE_CANDLE:
+            return spec
+        now, begun_ns = self._clock.now(), spec.start_ns
+        if not found.strike and now.wall_ns >= begun_ns:
+            symbol, interval = self._symbols[spec.asset], spec.window.value
+            opened = await self._candle(symbol, interval, begun_ns // (SECOND_NS // 1_000))
+            found.strike = "" if opened is None else str(opened.open_e8 * E10)
+        if not found.strike:
+            wait_ns = max(STRIKE_NS, begun_ns - now.wall_ns)
+            found.due_ns = min(found.due_ns, now.mono_ns + wait_ns)
+        return replace(spec, strike_digits=found.strike or spec.strike_digits)
 
     def _learn(self, spec: MarketSpec) -> None:
         if spec.up_token:

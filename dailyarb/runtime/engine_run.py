@@ -229,14 +229,16 @@ class EngineRun:
         at = self._at
         self.dials = dial_budget()  # one for all connections of the process
         gamma = Gamma(at.gamma_http)
-        self.discovery = Discovery(gamma, self.clock, settings.assets, self._found)
+        self.binance = Binance(at.binance_http)
+        candle = self.binance.candle
+        self.discovery = Discovery(gamma, self.clock, settings.assets, self._found, candle)
         for desk in engine.state.desks.values():
             self.discovery.follow(desk.spec)
         if self._greeting is not None and self._greeting.windows:
             self.discovery.play(self._greeting.windows)
         identity: Identity = self.identity
         clob = Clob(at.clob_http, self.clock, identity.auth, identity.signature_type)
-        self._readers = [gamma.reader]
+        self._readers = [gamma.reader, self.binance.reader]
         self._session = aiohttp.ClientSession()
         self.asks = Asks(
             clob, identity.owner, self.discovery.roles, self._emit, self._venue_failed, self.clock

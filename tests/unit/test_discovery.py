@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dailyarb.core.domain.clock import ManualClock
 from dailyarb.core.domain.errors import ConfigError, OutcomeUnknown
 from dailyarb.core.domain.events import Event, MarketListed, Resolved
-from dailyarb.core.domain.market import Outcome
+from dailyarb.core.domain.market import Outcome, SettlementKind
 from dailyarb.core.domain.settings import AssetSettings
 from dailyarb.runtime.discovery import Discovery
+from dailyarb.venues.binance.codec import Candle
 from dailyarb.venues.polymarket import catalog
 from tests.unit.test_catalog import MARKET, START
 
@@ -183,3 +186,90 @@ def test_an_hourly_window_without_a_known_slug_is_refused_at_the_start() -> None
     }
     with pytest.raises(ConfigError, match=r"assets\.hype\.windows"):
         Discovery(FakeGamma(), ManualClock(), assets, lambda _: None)  # type: ignore[arg-type]
+
+
+HOUR = START // 3_600 * 3_600
+
+
+class Candles:
+    """Stands for Binance: one candle an hour, once it has opened."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.asked: list[tuple[str, str, int]] = []
+        self.late = self.down = False
+
+    async def __call__(self, symbol: str, interval: str, start_ms: int) -> Candle | None:
+        self.asked.append((symbol, interval, start_ms))
+        if self.down:
+            raise OutcomeUnknown("binance", "GET", "no route")
+        e8 = 100_000 * 10**8
+        return None if self.late else Candle(start_ms, start_ms + 3_599_999, e8 + 7, e8, e8, e8)
+
+
+def hourly(**changes: Any) -> tuple[Rig, Candles]:
+    """Returns a rig that follows the hourly windows of BTC, ten seconds into one."""
+    rig = Rig()
+    rig.clock = ManualClock(10 * S, (HOUR + 10) * S)
+    candles = Candles(rig.clock)
+    asset = replace(ASSETS["btc"], windows=("1h",), **changes)
+    rig.found = Discovery(
+        rig.gamma,  # type: ignore[arg-type]
+        rig.clock,
+        {"btc": asset},
+        rig.events.append,
+        candles,
+    )
+    name = changes.get("long_name", "bitcoin")
+    for start in (HOUR, HOUR + 3_600):
+        slug = catalog.slug_of("btc", catalog.Window.H1, start, name)
+        listed = rig.gamma.list(start)
+        rig.gamma.listed[slug] = {
+            **rig.gamma.listed.pop(listed),
+            "slug": slug,
+            "endDate": catalog.datetime.fromtimestamp(start + 3_600).astimezone().isoformat(),
+            "resolutionSource": "https://www.binance.com/en/trade/BTC_USDT",
+            "cryptoMarketConfig": None,
+        }
+    return rig, candles
+
+
+async def test_the_strike_of_an_hourly_window_is_the_open_of_its_candle() -> None:
+    rig, candles = hourly()
+    specs = [e.spec for e in await rig.look() if isinstance(e, MarketListed)]
+    assert [spec.strike_digits for spec in specs] == [str((100_000 * 10**8 + 7) * 10**10), ""]
+    assert specs[0].settlement.kind is SettlementKind.BINANCE_CANDLE
+    assert [spec.refusal for spec in specs] == ["", ""]
+    assert candles.asked == [("btcusdt", "1h", HOUR * 1_000)], "the next one has not opened"
+    assert await rig.look(31) == []
+    assert len(candles.asked) == 1, "once known it is not asked again"
+
+
+async def test_the_next_hour_is_asked_for_when_it_opens() -> None:
+    rig, candles = hourly()
+    await rig.look()
+    assert await rig.look(3_560) == []
+    events = await rig.look(30)
+    [spec] = [e.spec for e in events if isinstance(e, MarketListed)]
+    assert (spec.start_ns // S, bool(spec.strike_digits)) == (HOUR + 3_600, True)
+    assert candles.asked[-1] == ("btcusdt", "1h", (HOUR + 3_600) * 1_000)
+
+
+async def test_a_candle_that_is_late_is_asked_for_again_soon() -> None:
+    rig, candles = hourly()
+    candles.late = True
+    first = [e.spec.strike_digits for e in await rig.look() if isinstance(e, MarketListed)]
+    assert first == ["", ""]
+    candles.late, candles.down = False, True
+    assert await rig.look(2) == []
+    assert rig.found.failures == 1
+    candles.down = False
+    [event] = await rig.look(31)
+    assert isinstance(event, MarketListed)
+    assert event.spec.strike_digits
+
+
+async def test_an_hourly_name_may_be_stated() -> None:
+    rig, _ = hourly(long_name="big-coin", slug="big")
+    assert len(await rig.look()) == 2
+    assert rig.gamma.asked[0].startswith("big-coin-up-or-down-")

@@ -110,6 +110,7 @@ class AssetSettings(Section, frozen=True, kw_only=True):
     settlement_symbol: str
     slug: str
     windows: tuple[str, ...] = ("5m", "15m")
+    long_name: str = ""  # in the addresses of hourly windows
     correlation: Annotated[float, Meta(ge=-1, le=1)] = 0.8  # prior, with the leader of X1
     vol_ratio: Factor = 1.0  # prior, over the leader's volatility
 

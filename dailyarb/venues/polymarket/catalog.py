@@ -129,7 +129,7 @@ def end_s(window: Window, start: int) -> int:
     return int(local.replace(tzinfo=NEW_YORK).timestamp())
 
 
-def slug_of(name: str, window: Window, start: int) -> str:
+def slug_of(name: str, window: Window, start: int, long_name: str = "") -> str:
     """Returns the slug of a window.
 
     Args:
@@ -142,22 +142,25 @@ def slug_of(name: str, window: Window, start: int) -> str:
     """
     if window is not Window.H1:
         return f"{name}-updown-{window.value}-{start}"
-    if name not in LONG_NAMES:
+    long_name = long_name or LONG_NAMES.get(name, "")
+    if not long_name:
         raise ValueError(f"hourly windows of {name!r} have no known slug")
     local = datetime.fromtimestamp(start, NEW_YORK)
     month = local.strftime("%B").lower()
     hour = local.hour % 12 or 12
     half = "am" if local.hour < 12 else "pm"
-    return f"{LONG_NAMES[name]}-up-or-down-{month}-{local.day}-{local.year}-{hour}{half}-et"
+    return f"{long_name}-up-or-down-{month}-{local.day}-{local.year}-{hour}{half}-et"
 
 
-def wanted(asset: str, name: str, window: Window, wall_s: int, ahead: int) -> tuple[Wanted, ...]:
+def wanted(
+    asset: str, name: str, window: Window, wall_s: int, ahead: int, long_name: str = ""
+) -> tuple[Wanted, ...]:
     """Returns the current window of an asset and the next `ahead` ones."""
     found: list[Wanted] = []
     start = start_s(window, wall_s)
     for _ in range(ahead + 1):
         end = end_s(window, start)
-        found.append(Wanted(asset, window, slug_of(name, window, start), start, end))
+        found.append(Wanted(asset, window, slug_of(name, window, start, long_name), start, end))
         start = end
     return tuple(found)
 

@@ -101,6 +101,12 @@ class Feeds:
         self.stage.after(3 * MS, self._settlement)
         self.stage.after(1 * MS, self._health)
 
+    def offer(self, spec: MarketSpec) -> None:
+        """Lists one more market and begins its stream."""
+        self.specs[spec.market_id] = spec
+        self._relist(spec)
+        self.stage.after(5 * MS, self._book, spec.market_id)
+
     def introduce(self) -> None:
         """Tells a new process what discovery would tell it."""
         self._framed.clear()

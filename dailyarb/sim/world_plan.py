@@ -36,11 +36,16 @@ class Plan:
 
     def begin(self) -> None:
         """Draws and schedules everything."""
+        self.strike()
+        self._end_of_market()
+        self.world.after(SECOND, self.each_second)
+
+    def strike(self) -> None:
+        """Draws and schedules what happens while faults are on, from now."""
+        self._back.clear()
         self._modes()
         self._market_data()
         self._process()
-        self._end_of_market()
-        self.world.after(SECOND, self._each_second)
 
     def calm(self) -> None:
         """Ends every fault: what was broken works, what was stuck is decided."""
@@ -241,9 +246,10 @@ class Plan:
         command = ev.OperatorCommand(verb, "op", target=target, rung=rung, confirmed=True)
         self.world.tell(command)
 
-    def _each_second(self) -> None:
+    def each_second(self) -> None:
+        """Tells what the process measures of itself, every second."""
         world, wire = self.world, self.world.wire
-        world.after(SECOND, self._each_second)
+        world.after(SECOND, self.each_second)
         lag = 400.0 if wire.chance(world.knobs.lag) else 2.0
         world.tell(ev.LoopLag(lag, lag))
         world.tell(ev.DiskState(2_500 if self._disk_hangs else 20, 1_000))

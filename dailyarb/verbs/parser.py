@@ -209,7 +209,8 @@ def _ctl(sub: Sub) -> None:
     target(verb, "KEY")
 
 
-def _tools(sub: Sub) -> None:
+def _proofs(sub: Sub) -> None:
+    """Adds the verbs that prove something: a journal, the budgets, the invariants."""
     verb = add_which(
         add_verb(
             sub,
@@ -250,6 +251,10 @@ def _tools(sub: Sub) -> None:
     verb.add_argument("--kills", action="store_true", help="kill each seed at every command")
     verb.add_argument("--table", action="store_true", help="the catalogue of faults as Markdown")
     add_json(verb)
+
+
+def _tools(sub: Sub) -> None:
+    """Adds the verbs that look at an installation, explain, or serve the embedded venues."""
     add_which(
         add_verb(
             sub, "doctor", "what is ok, what is not, what to do", "dailyarb doctor", "doctor:doctor"
@@ -376,6 +381,7 @@ def build() -> argparse.ArgumentParser:
     _looks(sub)
     _records(sub)
     _ctl(sub)
+    _proofs(sub)
     _tools(sub)
     add_backtest(sub)
     add_report(sub)

@@ -218,6 +218,21 @@ def test_the_order_path_is_probed_by_heartbeats_and_reconciled_before_it_trades(
     assert moved(rig) == [("circuit.orders.pm", True), ("circuit.orders.pm", False)]
 
 
+def test_a_path_that_was_down_for_long_is_well_again_once_it_has_proven_itself() -> None:
+    rig = Rig(settings(S2_ONLY)).ready()
+    for _ in range(20):  # as the shell reports while no connection lives
+        rig.feed(HeartbeatResult(rig.clock.now().mono_ns, ok=False))
+        rig.advance(1.0)
+    assert rig.state.breakers.by_name["health.pm"].tripped
+    rig.advance(15)
+    for _ in range(3):
+        rig.feed(HeartbeatResult(beats(rig)[-1].asked_ns, ok=True))
+        rig.advance(0.2)
+    rig.feed(AccountReport(rig.all(cmd.QueryAccount)[-1].asked_ns, True, 1_000_000_000))
+    rig.advance(6)
+    assert rig.state.rungs.overall()[0] is Rung.FULL
+
+
 def test_a_probe_waits_for_the_heartbeat_that_is_out(quotes: Rig) -> None:
     quotes.advance(0.2)
     assert len(beats(quotes)) == 1, "quotes are live"

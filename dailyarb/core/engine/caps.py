@@ -103,4 +103,5 @@ def turned(state: State, change: CircuitChange | None, now: Instant, out: list[C
         state.alert(severity, name, text, now, out)
     if change.name == ORDERS and not tripped:
         state.account.asked_ns = 0  # what became of our orders is asked before anything is sent
+        state.tallies.requests.clear()  # the path has proven itself: health begins anew too
     apply_cap(state, now, out)

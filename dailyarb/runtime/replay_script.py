@@ -58,7 +58,15 @@ def read_script(path: str) -> Script:
     Raises:
         RecordingError: a recording cannot be read or does not say what its markets are.
     """
-    tracks = open_path(path)
+    return script_of_tracks(open_path(path))
+
+
+def script_of_tracks(tracks: list[list[Recording]]) -> Script:
+    """Returns the script of tracks that play side by side, at their recorded time.
+
+    Raises:
+        RecordingError: a recording cannot be read or does not say what its markets are.
+    """
     first = next(tracks[0][0].frames(), None)
     if first is None:
         raise RecordingError(tracks[0][0].path, "holds no frame")

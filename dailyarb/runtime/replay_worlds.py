@@ -7,7 +7,7 @@ own holds many windows that did share them, and is one world.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from dailyarb.core.domain.records import Record
 from dailyarb.core.domain.settings import Settings
 from dailyarb.runtime.replay import Outcomes, Outlay, Rehearsal
 from dailyarb.runtime.replay_rules import TODAY, charged
-from dailyarb.runtime.replay_script import Script, read_script
+from dailyarb.runtime.replay_script import Script, read_script, script_of_tracks
 from dailyarb.sim import foreign
 from dailyarb.sim.fills_types import FillSettings, LatencyLaw, QueueMode
 from dailyarb.sim.foreign.base import (
@@ -92,6 +92,15 @@ def script_of(world: World, *, today: bool = False) -> Script:
     return script._replace(specs=specs, meaningless=doubts)
 
 
+def script_of_run(segments: Sequence[Path]) -> Script:
+    """Returns the script of one run's own segments, in order.
+
+    Raises:
+        RecordingError: one of them cannot be read.
+    """
+    return script_of_tracks([[Recording(path, Source.SEGMENT) for path in segments]])
+
+
 class Variant(msgspec.Struct, frozen=True):
     """Is what one play assumes about the way to the venue and the queue there.
 
@@ -156,7 +165,21 @@ def perform(
     Raises:
         RecordingError: a recording cannot be read.
     """
-    script = script_of(world, today=variant.today)
+    return rehearse(world.name, script_of(world, today=variant.today), settings, variant, tell)
+
+
+def rehearse(
+    name: str,
+    script: Script,
+    settings: Settings,
+    variant: Variant,
+    tell: Callable[[float], None] | None = None,
+) -> Performed:
+    """Plays one script under a variant's assumptions.
+
+    Raises:
+        RecordingError: a recording cannot be read.
+    """
     hold_ms = script.specs[0].taker_hold_ms
     base_ms = variant.latency_ms
     law = LatencyLaw(base_ms, base_ms * _JITTER_SHARE, base_ms * 5.0, variant.measured_ms)
@@ -167,7 +190,7 @@ def perform(
     rehearsal = Rehearsal(
         settings, script, outlay, lambda record, wall_ns: rows.append((wall_ns, record))
     )
-    return Performed(world.name, rows, rehearsal.run(tell))
+    return Performed(name, rows, rehearsal.run(tell))
 
 
 def spoilt(strategy: str, doubts: tuple[str, ...]) -> str:

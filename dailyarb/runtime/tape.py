@@ -232,6 +232,20 @@ def retrace(folder: Path, journal: Path, run: str) -> Retraced:
     )  # fmt: skip
 
 
+def life_of(folder: Path, run: str) -> Life:
+    """Returns what a recorded run was born with.
+
+    Raises:
+        RecordingError: the run was not recorded, or its beginning is gone.
+    """
+    segments = segments_of(folder, run)
+    if not segments:
+        raise RecordingError(f"{folder}: run {run} recorded nothing")
+    first = _first(iter(RecordingReader(segments)), run)
+    life: Life = msgspec.msgpack.decode(first.body, type=Life)
+    return life
+
+
 class _Told(NamedTuple):
     """Is one record of the event channel."""
 
@@ -336,4 +350,4 @@ def _history(
     return history, (row for row in rows if row.run == run)
 
 
-__all__ = ["Life", "Retraced", "Tape", "TapedEngine", "retrace"]
+__all__ = ["Life", "Retraced", "Tape", "TapedEngine", "life_of", "retrace"]

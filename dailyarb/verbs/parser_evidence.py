@@ -150,3 +150,19 @@ def add_recordings(sub: Sub) -> None:
         metavar="FOLDER",
         help="a new one, default beside the instance",
     )
+
+
+def add_diff(sub: Sub) -> None:
+    """Adds `diff`."""
+    verb = add_which(
+        add_verb(
+            sub,
+            "diff",
+            "a run beside a backtest of its own recording: latency, queue, fees, frames, code",
+            "dailyarb diff\ndailyarb diff 1f3a9c --report diff.html",
+            "diff:diff",
+        )
+    )
+    verb.add_argument("run", nargs="?", default="", metavar="RUN", help="default: the newest")
+    verb.add_argument("--format", choices=("text", "md"), default="text")
+    verb.add_argument("--report", type=Path, metavar="FILE", help="one HTML page")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dailyarb import cli
 from dailyarb._fast.ring import Ring
+from dailyarb.analytics.diff import CHANCE, CODE, MISSED, Tally, _steps, diff
 from dailyarb.config import load
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain import events as ev
 from dailyarb.core.domain.clock import Instant
-from dailyarb.core.domain.records import OrderSigned
+from dailyarb.core.domain.records import FillBooked, OrderSigned
 from dailyarb.core.domain.rung import Evidence, Mode
 from dailyarb.core.domain.settings import Recording, Settings
 from dailyarb.core.engine.engine import Engine
@@ -26,7 +30,7 @@ from dailyarb.runtime.record import (
     RecordingReader,
     segments_of,
 )
-from dailyarb.runtime.tape import Life, Tape, TapedEngine, retrace
+from dailyarb.runtime.tape import Life, Retraced, Tape, TapedEngine, retrace
 from tests.processes import ROOT, Machine, machine, write_config
 
 
@@ -117,3 +121,61 @@ def test_a_value_beyond_64_bits_goes_through_the_tape(tmp_path: Path) -> None:
         for stamp, payload in ring.drain(9)[1:]
     ]
     assert told == [price]
+
+
+@pytest.mark.slow
+def test_the_gap_to_a_backtest_is_attributed_to_the_cent(lived: tuple[Machine, str]) -> None:
+    desk, run = lived
+    seen: list[float] = []
+    places = desk.places
+    found = diff(places.recordings, places.journal, run, lambda done, total: seen.append(done))
+    assert found.retraced.same
+    assert [step.cause for step in found.steps] == ["latency", "queue", "fees", CHANCE]
+    assert sum(step.usd for step in found.steps) == pytest.approx(found.gap_usd)
+    first, *_, last = found.tallies
+    assert found.gap_usd == pytest.approx(last.net_usd - first.net_usd)
+    booked = [row.record for row in desk.rows() if row.run == run]
+    assert last.fills == sum(isinstance(record, FillBooked) for record in booked)
+    assert first.orders > 0, "the backtest decided nothing"
+    assert seen == sorted(seen) and seen[-1] >= 3
+    told = desk.run("diff", run)
+    assert told.returncode == 0, told.stderr
+    assert "the same engine does the same today" in " ".join(told.stdout.split())
+    assert json.loads(desk.run("diff", "--json").stdout)["run"] == run
+
+
+def tally(net_usd: float, maker_shares: float = 0.0) -> Tally:
+    return Tally("t", 1, 1, maker_shares, 10.0, 0.0, net_usd)
+
+
+def lived_again(**said: Any) -> Retraced:
+    return Retraced("r1", 10, 10, 10, 10, **{"missed": 0, **said})
+
+
+@pytest.mark.parametrize(
+    ("again", "cause"),
+    [
+        (lived_again(), CHANCE),
+        (lived_again(missed=3), MISSED),
+        (lived_again(missed=3, differences=("row 1",)), CODE),
+    ],
+)
+def test_what_is_left_belongs_to_one_cause(again: Retraced, cause: str) -> None:
+    played = [tally(1.0), tally(0.5), tally(2.5, maker_shares=9.0)]
+    steps = list(_steps(played, tally(3.0, maker_shares=8.0), again, 0.25, True))
+    assert [(step.cause, step.usd) for step in steps] == [
+        ("latency", -0.5), ("queue", 2.0), ("fees", -0.25), (cause, 0.75),
+    ]  # fmt: skip
+    behind = list(_steps(played, tally(3.0, maker_shares=1.0), again, 0.0, False))
+    assert behind[1].usd == 0.0 and "behind" in behind[1].why
+    assert "too few" in behind[0].why
+
+
+def test_a_run_nobody_recorded_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert cli.main(["diff"]) == 2
+    assert "no run of this instance was recorded" in capsys.readouterr().err
+    assert cli.main(["diff", "abcdef"]) == 1
+    assert "recorded nothing" in capsys.readouterr().err

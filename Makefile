@@ -14,14 +14,16 @@ BUILT = $(VENV)/.built
 NATIVE = setup.py $(shell find dailyarb -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp' \
 	-o -name '*.sources' -o -name '*_unit.cpp')
 
-.PHONY: help run test test-all sim kills soak lint types layers check bench sanitize fuzz dist test-dist docs clean
+.PHONY: help run test test-all sim sim-long pairs kills soak lint types layers check bench sanitize fuzz dist test-dist docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run        dailyarb on the embedded venues: no account, no key, no network'
 	@echo 'make test       the quick suite'
 	@echo 'make test-all   the slow tests too'
-	@echo 'make sim        2,000 seeds of the fault world (ARGS="--seeds 1000000" for the long run)'
+	@echo 'make sim        2,000 seeds of the fault world'
+	@echo 'make sim-long   1,000,000 seeds on all cores; interrupted, it goes on where it was'
+	@echo 'make pairs      pairs on the embedded venue: completion, naked times (ARGS="--rounds 20")'
 	@echo 'make kills      200 SIGKILLs at random instants of a real run (ARGS="--kills 20" for fewer)'
 	@echo 'make soak       7 simulated days, then an hour on loopback, under random faults'
 	@echo 'make check      lint, types and layers'
@@ -64,6 +66,13 @@ soak: $(BUILT)
 	$(BIN)/python -m tests.soak_sim $(ARGS)
 	$(BIN)/python -m tests.soak_live $(ARGS)
 
+sim-long: $(BUILT)
+	mkdir -p build
+	$(BIN)/dailyarb sim --seeds 1000000 --resume build/sim-long.json $(ARGS)
+
+pairs: $(BUILT)
+	$(BIN)/dailyarb bench --only pairs $(ARGS)
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check --no-cache .
 
@@ -105,6 +114,7 @@ test-dist: $(BUILT)
 docs: $(BUILT)
 	$(BIN)/dailyarb config reference > docs/config.md
 	$(BIN)/dailyarb runbook > docs/runbook.md
+	$(BIN)/dailyarb sim --table > docs/faults.md
 	$(BIN)/dailyarb strategies > docs/strategies.md
 
 clean:

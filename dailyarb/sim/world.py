@@ -295,7 +295,7 @@ class World:
         while True:
             due = None
             if not self.process.dead and self.now_ns >= self.frozen_until:
-                due = self.process.engine.next_deadline()
+                due = self.process.due()
             at = heap[0][0]
             if due is not None and due < at:
                 if due >= end_ns:

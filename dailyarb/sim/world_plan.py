@@ -16,7 +16,7 @@ from dailyarb.sim.world_setup import FAULTS_S, MONO_NS, WALL_S
 if TYPE_CHECKING:
     from dailyarb.sim.world import World
 
-FIRST_S = 3.0  # before it the engine reconciles and warms up
+FIRST_S = 2.5  # before it the engine reconciles and warms up
 KILL_COMMANDS_MAX = 14
 
 

@@ -68,6 +68,8 @@ class Process:
         self._outside = outside
         self._flush_first = flush_first
         self._sign = sign
+        self._due: int | None = None
+        self._idle = False  # nothing was handled since the deadline was asked for
         self._inbox: deque[Event] = deque()
         self._pending: list[Record] = []
 
@@ -86,7 +88,14 @@ class Process:
         """Tells the engine that its deadline has come."""
         self.feed(Tick())
 
+    def due(self) -> int | None:
+        """Returns when the engine wants its next tick."""
+        if not self._idle:
+            self._due, self._idle = self.engine.next_deadline(), True
+        return self._due
+
     def _guarded(self, first: tuple[cmd.Command, ...] | list[cmd.Command]) -> None:
+        self._idle = False
         try:
             self._run(first)
             while self._inbox and not self.dead:

@@ -41,14 +41,15 @@ from dailyarb.core.domain.settings import (
     Settings,
     Strategies,
 )
-from dailyarb.core.domain.units import SECOND, SIZE_ONE_E6
+from dailyarb.core.domain.units import MS, SECOND, SIZE_ONE_E6
 from dailyarb.core.engine.state import Birth
 from dailyarb.core.strategies.base import Scene, Verdict, book_gate, market_gate
 
 MONO_NS = 10**12
 WALL_S = 1_800_000_000
 CASH = Fraction(500)
-FAULTS_S = 13.0  # how long faults last
+FAULTS_S = 10.0  # how long faults last
+TRY_NS = 100 * MS
 CONVERGE_S = 140.0  # how long the engine has to come back
 LATE_ARRIVAL_MS = 4_000
 UNPROVEN_S = 3.0
@@ -257,6 +258,8 @@ class Willing:
         held = [scene.held.get(o, 0) for o in Outcome]
         if held[0] != held[1]:
             return Blocked(Gate.POSITION_HELD)
+        if scene.now_ns // TRY_NS % 3:
+            return Blocked(Gate.COOLDOWN)  # what the risk gate denies is not tried at every tick
         return [
             Intent(
                 self.id,

@@ -8,7 +8,6 @@ from pathlib import Path
 from dailyarb import __version__
 from dailyarb.verbs.parser_evidence import (
     add_backtest,
-    add_diff,
     add_evidence,
     add_recordings,
     add_report,
@@ -249,6 +248,7 @@ def _proofs(sub: Sub) -> None:
     verb.add_argument("--profile", default="", metavar="F26", help="with this fault; F26+F68: both")
     verb.add_argument("--bug", default="", metavar="NAME", help="plant a defect; all: each")
     verb.add_argument("--jobs", type=int, default=0, metavar="N", help="default: one a core")
+    verb.add_argument("--resume", default="", metavar="FILE", help="go on where FILE says it was")
     verb.add_argument("--kills", action="store_true", help="kill each seed at every command")
     verb.add_argument("--table", action="store_true", help="the catalogue of faults as Markdown")
     add_json(verb)
@@ -388,6 +388,5 @@ def build() -> argparse.ArgumentParser:
     add_report(sub)
     add_evidence(sub)
     add_recordings(sub)
-    add_diff(sub)
     _files(sub)
     return parser

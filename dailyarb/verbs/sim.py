@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 import dailyarb
 from dailyarb.verbs.output import Column, Output, UsageError, count, number
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 CHUNK = 20
 FAILURES_SHOWN = 5
+KEPT_EVERY = 500  # seeds between two notes of where a long run stands
 NO = 1
 
 Job = tuple[int, int, str, str]  # first seed, last seed + 1, profile, defect
@@ -97,9 +100,7 @@ def _kills(arguments: Namespace, out: Output) -> int:
     return NO if broken else 0
 
 
-def kill_everywhere(
-    seed: int, profile: str, jobs: int
-) -> Iterator[tuple[int, Outcome]]:
+def kill_everywhere(seed: int, profile: str, jobs: int) -> Iterator[tuple[int, Outcome]]:
     """Runs a world once for every command of its first life, killed before it.
 
     Args:
@@ -126,48 +127,88 @@ def _killed(job: tuple[int, str, int]) -> Outcome:
     return run_seed(seed, profile, kill_at=at)
 
 
+class Sum(msgspec.Struct):
+    """Is what many worlds added up to; `digest` chains theirs in order of the seed."""
+
+    commit: str
+    profile: str
+    first: int
+    seeds: int = 0
+    steps: int = 0
+    entries: int = 0
+    fills: int = 0
+    deaths: int = 0
+    violations: int = 0
+    seconds: float = 0.0
+    digest: str = ""
+    failed: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+    def add(self, found: Outcome) -> None:
+        """Adds one world."""
+        self.seeds += 1
+        self.steps, self.entries = self.steps + found.steps, self.entries + found.entries
+        self.fills, self.deaths = self.fills + found.fills, self.deaths + found.kills
+        link = f"{self.digest}{found.digest}".encode()
+        self.digest = hashlib.blake2b(link, digest_size=8).hexdigest()
+        if found.violation:
+            self.violations += 1
+            self.failed = [*self.failed, _shaped(found)][:FAILURES_SHOWN]
+
+
+def _resumed(path: Path, fresh: Sum) -> Sum:
+    """Returns where an interrupted run of the same program over the same seeds stands."""
+    if not path.exists():
+        return fresh
+    try:
+        kept = msgspec.json.decode(path.read_bytes(), type=Sum)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"--resume {path}: {error}") from None
+    if (kept.commit, kept.profile, kept.first) != (fresh.commit, fresh.profile, fresh.first):
+        begun = f"commit {kept.commit}, first seed {kept.first}, profile {kept.profile or 'any'}"
+        raise UsageError(f"--resume {path}: it was begun with {begun}; remove it to begin anew")
+    return kept
+
+
+def _keep(path: Path, total: Sum) -> None:
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_bytes(msgspec.json.encode(total))
+    fresh.replace(path)
+
+
 def _many(arguments: Namespace, out: Output) -> int:
-    began = time.perf_counter()
-    digest = hashlib.blake2b(digest_size=8)
-    steps = entries = fills = kills = worlds = 0
-    broken: list[Outcome] = []
+    total = Sum(commit(), arguments.profile, arguments.first)
+    path = Path(arguments.resume) if arguments.resume else None
+    if path is not None:
+        total = _resumed(path, total)
+    before, began, done = total.seconds, time.perf_counter(), total.seeds
     with _progress(arguments.seeds) as advance:
-        for found in run(arguments.first, arguments.seeds, arguments.profile, "", arguments.jobs):
-            worlds += 1
-            steps, entries = steps + found.steps, entries + found.entries
-            fills, kills = fills + found.fills, kills + found.kills
-            digest.update(found.digest.encode())
-            if found.violation:
-                broken.append(found)
+        advance(min(done, arguments.seeds))
+        left = max(0, arguments.seeds - done)
+        found = run(arguments.first + done, left, arguments.profile, "", arguments.jobs)
+        for one in found if left else ():
+            total.add(one)
             advance(1)
-    took = time.perf_counter() - began
-    result: dict[str, Any] = {
-        "seeds": worlds,
-        "first": arguments.first,
-        "violations": len(broken),
-        "steps": steps,
-        "steps_per_s": round(steps / took),
-        "seconds": round(took, 1),
-        "entries": entries,
-        "fills": fills,
-        "deaths": kills,
-        "digest": digest.hexdigest(),
-        "commit": commit(),
-        "failed": [_shaped(found) for found in broken[:FAILURES_SHOWN]],
-    }
+            total.seconds = before + time.perf_counter() - began
+            if path is not None and total.seeds % KEPT_EVERY == 0:
+                _keep(path, total)
+    if path is not None:
+        _keep(path, total)
+    rate = total.steps / max(0.001, total.seconds)
     if out.json:
-        out.value(result)
-        return NO if broken else 0
-    for index, found in enumerate(broken[:FAILURES_SHOWN]):
-        _tell(found, out, trace=index == 0)
+        shown = msgspec.structs.asdict(total)
+        out.value({**shown, "seconds": round(total.seconds, 1), "steps_per_s": round(rate)})
+        return NO if total.violations else 0
+    for index, row in enumerate(total.failed):
+        _told(row, out, trace=index == 0)
     out.write(
-        f"{worlds:,} seeds, {steps:,} steps, {took:.1f} s, {steps / took:,.0f} steps/s, "
-        f"{entries:,} entries, {fills:,} fills, {kills:,} deaths, digest {digest.hexdigest()}"
+        f"{total.seeds:,} seeds, {total.steps:,} steps, {total.seconds:.1f} s, "
+        f"{rate:,.0f} steps/s, {total.entries:,} entries, {total.fills:,} fills, "
+        f"{total.deaths:,} deaths, digest {total.digest}"
     )
-    verdict = f"{len(broken):,} violations" if broken else "no violation"
-    bound = "" if broken else f"; at most one seed in {worlds // 3:,} with 95 % confidence"
-    out.write(f"{verdict}{bound}")
-    return NO if broken else 0
+    verdict = f"{total.violations:,} violations" if total.violations else "no violation"
+    bound = f"; at most one seed in {total.seeds // 3:,} with 95 % confidence"
+    out.write(f"{verdict}{'' if total.violations else bound}")
+    return NO if total.violations else 0
 
 
 def _bugs(arguments: Namespace, out: Output) -> int:
@@ -270,13 +311,17 @@ def _shaped(found: Outcome) -> dict[str, Any]:
 
 
 def _tell(found: Outcome, out: Output, *, trace: bool) -> None:
-    profiles = " ".join(found.profiles) or "none"
+    _told(_shaped(found), out, trace=trace)
+
+
+def _told(row: dict[str, Any], out: Output, *, trace: bool) -> None:
+    profiles = " ".join(row["profiles"]) or "none"
     if trace:
-        for line in found.trace:
+        for line in row["trace"]:
             out.write(line)
-    verdict = found.violation or "every invariant held"
-    out.write(f"seed {found.seed}, commit {commit()}, profiles {profiles}: {verdict}")
-    out.write(f"{found.steps:,} steps, digest {found.digest}")
+    verdict = row["violation"] or "every invariant held"
+    out.write(f"seed {row['seed']}, commit {row['commit']}, profiles {profiles}: {verdict}")
+    out.write(f"{row['steps']:,} steps, digest {row['digest']}")
 
 
 def commit() -> str:

@@ -26,6 +26,36 @@ def test_seeds_are_summed_up_and_agree_with_any_number_of_processes(capsys) -> N
     assert one["steps"] == two["steps"] > 1_000
 
 
+def test_a_long_run_goes_on_where_it_was_interrupted(capsys, tmp_path: Path) -> None:
+    state = tmp_path / "long.json"
+    args = ["sim", "--jobs", "1", "--json", "--resume", str(state)]
+    assert cli.main([*args, "--seeds", "12"]) == 0
+    assert cli.main([*args, "--seeds", "20"]) == 0
+    assert cli.main([*args, "--seeds", "20"]) == 0, "all seeds are done: nothing runs again"
+    assert cli.main(["sim", "--seeds", "20", "--jobs", "2", "--json"]) == 0
+
+    half, whole, again, at_once = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (half["seeds"], whole["seeds"]) == (12, 20)
+    assert whole["digest"] == again["digest"] == at_once["digest"] != half["digest"]
+    assert whole["steps"] == at_once["steps"]
+    assert json.loads(state.read_text())["seeds"] == 20
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        (b"{", "resume"),
+        (b'{"commit":"other","profile":"","first":0}', "begun with commit other"),
+    ],
+    ids=["damaged", "another program"],
+)
+def test_what_cannot_be_resumed_is_refused(kept: bytes, words: str, capsys, tmp_path: Path) -> None:
+    state = tmp_path / "long.json"
+    state.write_bytes(kept)
+    assert cli.main(["sim", "--seeds", "3", "--resume", str(state)]) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_text_says_how_much_no_violation_proves(capsys) -> None:
     assert cli.main(["sim", "--seeds", "6", "--jobs", "1"]) == 0
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from dailyarb.config import words
+from dailyarb.core.domain.alerts import WATCHDOG
 from dailyarb.core.domain.market import Window
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.settings import ConfigMode, Strategies, VenueKind
@@ -154,8 +155,9 @@ def _channels(values: Values, hint: str) -> Iterator[Fault]:
     if len(names) > ROUTES_MAX:
         yield "alerts.routes", f"are {len(names)}", f"allowed: at most {ROUTES_MAX}"
     for name in names:
-        if not _NAME.fullmatch(name):
-            yield f"alerts.routes.{name}", "is no name", "allowed: 1 to 16 of a-z, 0-9, _ and -"
+        if not _NAME.fullmatch(name) or name == WATCHDOG:
+            what = f"allowed: 1 to 16 of a-z, 0-9, _ and -, but not {WATCHDOG}"
+            yield f"alerts.routes.{name}", "is no name", what
     hours = values.get("alerts.quiet_hours")
     if isinstance(hours, str) and hours and not _HOURS.fullmatch(hours):
         yield "alerts.quiet_hours", "are no hours of the day", 'allowed: "" or HH:MM-HH:MM, UTC'

@@ -10,10 +10,10 @@ import threading
 import urllib.error
 import urllib.request
 
+from dailyarb.core.domain.alerts import WATCHDOG
 from dailyarb.core.domain.clock import Clock
 from dailyarb.core.domain.events import AlertState
 
-NAME = "watchdog"
 TIMEOUT_S = 10.0
 _SECOND_NS = 1_000_000_000
 
@@ -51,14 +51,14 @@ class Watchdog:
             return
         self._asked_ns = now_ns
         self._fetching.set()
-        self._thread = threading.Thread(target=self._fetch, name="watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._fetch, name=WATCHDOG, daemon=True)
         self._thread.start()
 
     def state(self) -> AlertState:
         """Returns how the last fetch went, as a channel's state."""
         told = self._told_ns
         told_s = None if told is None else (self._clock.now().mono_ns - told) / _SECOND_NS
-        return AlertState(NAME, not self._why, 0, self._why, told_s)
+        return AlertState(WATCHDOG, not self._why, 0, self._why, told_s)
 
     def join(self, timeout_s: float) -> None:
         """Waits for a fetch that is under way."""

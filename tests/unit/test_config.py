@@ -326,8 +326,9 @@ class TestAlerts:
         routes = config.load(write(text)).settings.alerts.routes
         assert list(routes) == ["phone", "slack"]
         assert [tag.value for tag in routes["slack"].tags] == ["money", "disk"]
-        path = write(PACKAGED + '\n[alerts.routes."my phone"]\nurl = ""\n')
-        assert only(faults(path)).key == "alerts.routes.my phone"
+        for name in ("my phone", "watchdog"):
+            path = write(PACKAGED + f'\n[alerts.routes."{name}"]\nurl = ""\n')
+            assert only(faults(path)).key == f"alerts.routes.{name}"
 
     def test_their_number_is_bounded(self, write) -> None:
         many = "".join(f'\n[alerts.routes.r{n}]\nurl = ""\n' for n in range(16))

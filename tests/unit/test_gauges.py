@@ -35,7 +35,7 @@ class Measured:
         self.told.append(event)
 
 
-def test_a_second_is_told_as_latencies_disk_and_process(tmp_path: Path) -> None:
+async def test_a_second_is_told_as_latencies_disk_and_process(tmp_path: Path) -> None:
     measured = Measured()
     for ns in (20_000, 30_000, 2_000_000):
         measured.used.record(ns)

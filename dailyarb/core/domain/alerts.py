@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+WATCHDOG = "watchdog"  # shown among the channels; it takes no alerts
+
 
 class AlertTag(Enum):
     """Is one subject that a route may ask for."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from dailyarb.core.domain.alerts import WATCHDOG
 from dailyarb.core.domain.events import FeedStatus, VenueModeKind
 from dailyarb.core.domain.ids import FeedId
 from dailyarb.core.domain.view import View
@@ -31,6 +32,7 @@ def preflight(view: View) -> tuple[Check, ...]:
         Check("breakers", view.breakers_tripped == 0, f"{view.breakers_tripped} tripped"),
         Check("free cash", view.free_e6 > 0, f"{view.free_e6 / 1e6:,.2f}"),
         Check("venue", view.venue_mode is VenueModeKind.NORMAL, view.venue_mode.value),
+        _alerts(view),
     )
 
 
@@ -44,6 +46,14 @@ def _clock(view: View) -> Check:
         return Check("clock", False, "not measured yet")
     error = f" ±{view.clock_error_ms:.0f}" if view.clock_error_ms is not None else ""
     return Check("clock", True, f"{view.clock_offset_ms:+.0f} ms{error}")
+
+
+def _alerts(view: View) -> Check:
+    """Returns the row of the alert channels: none may be wished for, but not that all are dead."""
+    rows = [row for row in view.channels if row.channel != WATCHDOG]
+    words = [row.channel if row.ok else f"{row.channel} DOWN" for row in rows]
+    good = not rows or any(row.ok for row in rows)
+    return Check("alerts", good, ", ".join(words) or "none: log and console")
 
 
 def _feeds(view: View) -> list[Check]:

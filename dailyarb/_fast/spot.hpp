@@ -21,7 +21,7 @@ struct SpotSymbol {
   int64_t recv_ns = 0;  // any message of the symbol
   int64_t trade_id = -1, agg_id = -1;
   unsigned __int128 buy_e8 = 0, sell_e8 = 0;
-  uint64_t trades = 0;
+  uint64_t trades = 0, buys = 0;
   int64_t last_price_e8 = 0, last_event_ns = 0;
   int64_t depth_id = -1, depth_event_ns = 0;
   int pending = 0;
@@ -32,7 +32,7 @@ struct SpotSymbol {
   uint64_t sell_low() const { return static_cast<uint64_t>(sell_e8); }
   void reset_flow() {
     buy_e8 = sell_e8 = 0;
-    trades = 0;
+    trades = buys = 0;
   }
 };
 
@@ -106,6 +106,7 @@ class SpotCore {
     (message.maker_bought ? symbol.sell_e8 : symbol.buy_e8) +=
         static_cast<unsigned __int128>(message.size_e8);
     ++symbol.trades;
+    symbol.buys += !message.maker_bought;
     symbol.last_price_e8 = message.price_e8;
     symbol.last_event_ns = message.event_ns;
     return flags | SPOT_FLAG_TRADE;

@@ -32,6 +32,7 @@ cdef extern from "spot.hpp" namespace "dailyarb" nogil:
         int64_t quote_recv_ns
         int64_t recv_ns
         uint64_t trades
+        uint64_t buys
         int64_t last_price_e8
         int64_t last_event_ns
         int64_t depth_id
@@ -148,16 +149,16 @@ cdef class SpotRouter:
         return s.bid_e8, s.bid_size_e8, s.ask_e8, s.ask_size_e8, s.update_id, s.quote_recv_ns
 
     def take_flow(self, int index):
-        """Returns buy_e8, sell_e8 and trades since the last call, last_price_e8, last_event_ns.
+        """Returns buy_e8, sell_e8, trades since the last call, last_price_e8, last_event_ns, buys.
 
-        Sizes are those of the aggressive side. A symbol with single trades does not count
+        Sizes are those of the aggressive side, buys how many of the trades it bought. A symbol with single trades does not count
         their aggregates again.
         """
         cdef SpotSymbol* s = &(<SpotCore*>self.core).symbols[self._index(index)]
         out = (
             ((<object>s.buy_high()) << 64) | s.buy_low(),
             ((<object>s.sell_high()) << 64) | s.sell_low(),
-            s.trades, s.last_price_e8, s.last_event_ns,
+            s.trades, s.last_price_e8, s.last_event_ns, s.buys,
         )
         s.reset_flow()
         return out

@@ -132,7 +132,7 @@ class SpotBursts:
             bid_e8, _, ask_e8, _, _, quote_ns = self._router.quote(index)
             if not quote_ns:
                 continue
-            buy_e8, sell_e8, trades, last_e8, event_ns = self._router.take_flow(index)
+            buy_e8, sell_e8, trades, last_e8, event_ns, buys = self._router.take_flow(index)
             self._emit(
                 ReferenceMoved(
                     self._assets[index],
@@ -144,5 +144,6 @@ class SpotBursts:
                     trades,
                     last_e8,
                     event_ns,
+                    buys,
                 )
             )

@@ -12,7 +12,7 @@ import pytest
 from dailyarb._fast.spot import SpotRouter
 from dailyarb.core.domain.settings import S6Settings
 from dailyarb.core.domain.units import MS, SECOND
-from dailyarb.core.pricing.flow import MIDDLE, FlowMeter, split_trades
+from dailyarb.core.pricing.flow import MIDDLE, FlowMeter
 from dailyarb.core.pricing.lead import Comovement
 
 STEP_NS = 250 * MS
@@ -37,9 +37,9 @@ def rows(data: Path, symbol: str) -> list[Row]:
             stamp, frame = line.split(b" ", 1)
             recv_ns = int(stamp)
             router.on_frame(frame.strip(), recv_ns)
-            buy, sell, trades, *_ = router.take_flow(index)
+            buy, sell, trades, _, _, buys = router.take_flow(index)
             if trades:
-                meter.push(recv_ns, buy, sell, *split_trades(trades, buy, sell))
+                meter.push(recv_ns, buy, sell, buys, trades - buys)
             bid, _, ask, *_ = router.quote(index)
             if bid and recv_ns >= next_ns:
                 flow = meter.read(recv_ns)[MIDDLE]

@@ -241,3 +241,10 @@ def test_what_is_no_plain_decimal_is_refused(text: str) -> None:
 def test_rounding_says_its_direction() -> None:
     assert (ceil_to(101, 100), ceil_to(100, 100), complement_e4(4_900)) == (200, 100, 5_100)
     assert (Side.BUY.opposite, Side.SELL.opposite) == (Side.SELL, Side.BUY)
+
+
+def test_a_burst_of_a_tiny_coin_does_not_overflow_the_flow() -> None:
+    ref = Reference("pepe", 1_000, 60.0)
+    ref.moved(ReferenceMoved("pepe", 1_000, 1_001, 10, 2**60, 2**60, 2, 1_000), 0)
+    assert ref.flow.imbalance == 0.0
+    assert ref.flow.count == 2

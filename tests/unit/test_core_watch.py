@@ -72,7 +72,9 @@ def moved(name: str, second: float, mid: float, buy: int = 0, sell: int = 0) -> 
     at = 10**12 + round(second * SECOND)
     trades = (buy > 0) + (sell > 0)
     price = round(mid * E8)
-    return ReferenceMoved(name, price, price, at, buy * E8, sell * E8, trades, price)
+    return ReferenceMoved(
+        name, price, price, at, buy * E8, sell * E8, trades, price, buys=int(buy > 0)
+    )
 
 
 def watch(*enabled: StrategyId) -> Watch:

@@ -47,8 +47,8 @@ def test_flow_is_signed_by_the_aggressor_and_taken_once(router: SpotRouter) -> N
     give(router, TRADE, t=10, q="2", m=True)
     give(router, TRADE, t=11, q="3", m=False, p="9", E=5)
     assert give(router, TRADE, t=11, q="3", m=False) == 0
-    assert router.take_flow(0) == (3 * E8, 2 * E8, 2, 9 * E8, 5 * 10**6)
-    assert router.take_flow(0) == (0, 0, 0, 9 * E8, 5 * 10**6)
+    assert router.take_flow(0) == (3 * E8, 2 * E8, 2, 9 * E8, 5 * 10**6, 1)
+    assert router.take_flow(0) == (0, 0, 0, 9 * E8, 5 * 10**6, 0)
     assert router.counters["duplicates"] == 1
 
 

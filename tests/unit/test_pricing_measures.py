@@ -25,7 +25,6 @@ from dailyarb.core.pricing.flow import (
     buys_up,
     lean,
     microprice_e4,
-    split_trades,
 )
 from dailyarb.core.pricing.lead import Comovement
 from dailyarb.core.pricing.volatility import Volatility
@@ -193,11 +192,11 @@ def test_who_gives_down_takes_up(outcome: Outcome, side: Side, up: bool) -> None
     assert buys_up(outcome, side) is up
 
 
-def test_trades_told_together_are_split_by_size() -> None:
-    assert split_trades(7, 100, 0) == (7, 0)
-    assert split_trades(7, 0, 100) == (0, 7)
-    assert split_trades(8, 300, 100) == (6, 2)
-    assert split_trades(3, 0, 0) == (0, 3)
+def test_sizes_of_tiny_coins_do_not_overflow() -> None:
+    meter = FlowMeter(2)
+    for step in range(4):
+        meter.push(step, 10**30, 0, 1, 0)
+    assert meter.read(4)[FAST].share == 1.0
 
 
 def test_a_touch_leans_to_its_thinner_side() -> None:

@@ -19,6 +19,7 @@ SETTLE_KEPT = 4_000
 TWAP_LAG_S = 3  # the averaged seconds end about this long before the stamp
 COVER_MIN = 1 / 3  # share of the averaged seconds that must be known
 FLOW_WINDOW_NS = 5 * SECOND
+FLOW_MOST_E8 = 2**49  # one burst counts no more: coins of tiny price trade in huge sizes
 
 
 class Basis:
@@ -95,9 +96,9 @@ class Reference:
 
     def _push_flow(self, event: ReferenceMoved) -> None:
         if event.buy_e8:
-            self.flow.push(event.recv_ns, event.buy_e8)
+            self.flow.push(event.recv_ns, min(event.buy_e8, FLOW_MOST_E8))
         if event.sell_e8:
-            self.flow.push(event.recv_ns, -event.sell_e8)
+            self.flow.push(event.recv_ns, -min(event.sell_e8, FLOW_MOST_E8))
 
     def age_ns(self, now_ns: int) -> int | None:
         """Returns the age of the quote, None before the first."""

@@ -73,6 +73,7 @@ class ReferenceMoved(Fact, frozen=True, gc=False):
     trades: int = 0
     last_e8: int = 0
     event_ns: int = 0  # venue time of the newest trade, 0 without one
+    buys: int = 0  # of the trades, those in which a buyer was the aggressor
 
 
 class SettlementPrice(Fact, frozen=True, gc=False):

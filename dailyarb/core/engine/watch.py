@@ -15,7 +15,7 @@ from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.market import Window
 from dailyarb.core.domain.settings import Settings
 from dailyarb.core.domain.units import SECOND
-from dailyarb.core.pricing.flow import MIDDLE, Flow, FlowMeter, buys_up, split_trades
+from dailyarb.core.pricing.flow import MIDDLE, Flow, FlowMeter, buys_up
 from dailyarb.core.pricing.lead import Comovement
 
 WATCHED = (StrategyId.S4, StrategyId.S6, StrategyId.X1)
@@ -75,8 +75,8 @@ class Watch:
         """Takes a burst of Binance; says whether a second began, so windows may be sampled."""
         flow = self._binance.get(event.asset)
         if flow is not None and event.trades:
-            sides = split_trades(event.trades, event.buy_e8, event.sell_e8)
-            flow.push(event.recv_ns, event.buy_e8, event.sell_e8, *sides)
+            sells = event.trades - event.buys
+            flow.push(event.recv_ns, event.buy_e8, event.sell_e8, event.buys, sells)
             share = flow.read(event.recv_ns)[MIDDLE].share
             self._onsets[event.asset].note(event.recv_ns, share, self._threshold)
         began = event.recv_ns // SECOND > self._second

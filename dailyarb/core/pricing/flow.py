@@ -37,10 +37,11 @@ class FlowMeter:
 
     def __init__(self, capacity: int = 4096) -> None:
         self._sums = FlowWindows(tuple(s * SECOND for s in WINDOWS_S), capacity)
+        self._most = 2**62 // (2 * capacity)  # of one size, so that no sum overflows
 
     def push(self, now_ns: int, buy: int, sell: int, buys: int, sells: int) -> None:
         """Takes what aggressors bought and sold in one burst: sizes and trades, all >= 0."""
-        self._sums.push(now_ns, buy, sell, buys, sells)
+        self._sums.push(now_ns, min(buy, self._most), min(sell, self._most), buys, sells)
 
     def read(self, now_ns: int) -> tuple[Imbalance, ...]:
         """Returns the flow of each window at this moment."""
@@ -65,15 +66,6 @@ class Flow(NamedTuple):
 def buys_up(outcome: Outcome, side: Side) -> bool:
     """Says whether an aggressor on the market's tape takes UP or, the same, gives DOWN."""
     return (outcome is Outcome.UP) == (side is Side.BUY)
-
-
-def split_trades(trades: int, buy: int, sell: int) -> tuple[int, int]:
-    """Returns aggressor trades by side of a burst that tells them together.
-
-    Exact where only one side traded, as in nearly every burst; else in proportion to size.
-    """
-    buys = trades * buy // (buy + sell) if buy + sell else 0
-    return buys, trades - buys
 
 
 def lean(bid_size: int, ask_size: int) -> float:

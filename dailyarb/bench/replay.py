@@ -3,16 +3,23 @@
 The mix is that of the full-rate capture (94.0 % price_change, 2.4 % book of about 100 levels, 2.4 %
 best_bid_ask, 1.2 % trades, 560 frames a second), drawn anew from a seed, so it needs no file;
 `frames_of` reads a recording instead. The engine also sees a reference that quotes 81 times a
-second, as it does live, and is told once per millisecond of frames.
+second, as it does live, and is told once per millisecond of frames. Beside it, in the same run,
+nautilus_trader and hftbacktest replay the same changes of the same book, where they are installed.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -44,6 +51,7 @@ _MARKET = "0x" + "12" * 32
 _UP, _DOWN = UP, DOWN
 _BOOK_KINDS = ("book", "price_change")
 _SHARES = 1_000_000
+_PEERS_S = 300.0
 
 
 class Mix(NamedTuple):
@@ -218,10 +226,51 @@ def rehearse(mix: Mix, rounds: int, settings: Settings) -> dict[str, Any]:
     frames = sorted([*mix.frames, *_quotes(mix)], key=lambda played: played.at_ns)
     script = Script(mix.frames[0].at_ns, [mix.spec], lambda: frames, "drawn")
     ours: list[float] = []
-    for _ in range(min(rounds, 3)):
+    times = min(rounds, 3)
+    for _ in range(times):
         rehearsal = Rehearsal(settings, script)
         ours.append(_time(rehearsal.run) / len(frames))
-    return _row("replay.engine.frame", ours, {})
+    return _row("replay.engine.frame", ours, others(mix, times))
+
+
+def others(mix: Mix, rounds: int) -> dict[str, list[float]]:
+    """Returns what nautilus_trader and hftbacktest need for the same changes of the same book.
+
+    They run in the interpreter that DAILYARB_PEERS names, else in this one's; where neither is
+    installed there is nothing to compare with, and this is empty.
+    """
+    python = os.environ.get("DAILYARB_PEERS", sys.executable)
+    program = Path(__file__).with_name("replay_peers.py")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "changes.json"
+        file.write_text(json.dumps(changes(mix)), encoding="utf-8")
+        done = subprocess.run(
+            [python, str(program), str(file), str(rounds)],
+            capture_output=True, text=True, check=False, timeout=_PEERS_S, cwd=folder,
+        )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"{program.name}: {done.stderr.strip()[-400:]}")
+    found: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def changes(mix: Mix) -> list[tuple[int, list[tuple[int, int, int]], bool]]:
+    """Returns what each frame of the Up token changes: (side, price_e4, size_e6), and if whole."""
+    found = []
+    for frame in mix.frames:
+        said = json.loads(frame.payload)
+        rows = [(c["side"] == "SELL", c) for c in said.get("price_changes", ())
+                if c["asset_id"] == _UP]  # fmt: skip
+        whole = said["event_type"] == "book" and said["asset_id"] == _UP
+        if whole:
+            rows = [(name == "asks", c) for name in ("bids", "asks") for c in said[name]]
+        levels = [
+            (int(asks), round(float(c["price"]) * 10_000), round(float(c["size"]) * _SHARES))
+            for asks, c in rows
+        ]
+        if levels:
+            found.append((frame.at_ns, levels, whole))
+    return found
 
 
 def _feed(spec: MarketSpec, payloads: list[tuple[bytes, int]]) -> None:

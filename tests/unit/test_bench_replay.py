@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import pytest
+
 from dailyarb._fast.router import BookRouter
-from dailyarb.bench.replay import draw, rehearse, route
+from dailyarb.bench.replay import changes, draw, others, rehearse, route
 from dailyarb.config import load
 from dailyarb.resources import default_config_path
 
@@ -44,5 +46,30 @@ def test_the_rows_have_the_form_that_all_benchmarks_share() -> None:
     assert 0 < routed["ratio_to_best_peer"] < 1
     assert routed["ours"] > 0
     assert "json + dict" in routed["peers"]
-    assert (engine["name"], engine["peers"]) == ("replay.engine.frame", {})
+    assert engine["name"] == "replay.engine.frame"
     assert engine["frames_per_s"] > 0
+    names = {name.split()[0] for name in engine["peers"]}
+    assert names <= {"nautilus_trader", "hftbacktest"}  # whoever is installed
+
+
+def test_the_peers_are_given_the_same_changes_of_the_same_book() -> None:
+    mix = draw(2_000)
+    book: dict[tuple[int, int], int] = {}
+    for _, levels, whole in changes(mix):
+        if whole:
+            book.clear()
+        for side, price_e4, size_e6 in levels:
+            book[side, price_e4] = size_e6
+    router = BookRouter()
+    ladder = router.add_market(0, mix.spec.up_token, mix.spec.down_token, 100)
+    for frame in mix.frames:
+        router.on_frame(frame.payload, frame.at_ns)
+    for side in (0, 1):
+        ours = dict(ladder.levels(0, side, 200))
+        assert {price: size for (at, price), size in book.items() if at == side and size} == ours
+
+
+def test_a_peer_that_breaks_is_not_taken_for_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAILYARB_PEERS", "/bin/false")
+    with pytest.raises(RuntimeError, match="replay_peers"):
+        others(draw(100), 1)

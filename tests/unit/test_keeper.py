@@ -32,6 +32,7 @@ from dailyarb.runtime.keeper import EngineLife, Keeper
 from dailyarb.runtime.logs import setup
 from dailyarb.runtime.outbox import Pace
 from dailyarb.runtime.paths import InstanceLock, Places
+from dailyarb.runtime.watchdog import Watchdog
 from dailyarb.tui.fixtures import running
 
 S = 1_000_000_000
@@ -256,6 +257,36 @@ def test_channels_are_told_to_the_engine_and_to_scrapers(stage: Stage) -> None:
     assert (told["alert"]["channel"], told["alert"]["ok"]) == ("phone", True)
     scraped = generate_latest(stage.keeper.metrics.registry)
     assert b'dailyarb_alert_channel_up{channel="phone"} 1.0' in scraped
+    stage.drop_engine()
+
+
+def test_a_view_of_another_version_is_a_trouble_told_once(stage: Stage) -> None:
+    stage.raise_engine("r1", 1 * S)
+    stage.board.write_view(msgspec.msgpack.encode({"frame": "odd"}))
+    stage.step(2 * S)
+    stage.step(3 * S)
+    assert stage.keeper.life is EngineLife.ALIVE
+    assert stage.events().count("keeper.troubled") == 1
+    assert stage.keeper.metrics.readiness() == (False, {"engine": "alive", "ready": False})
+    stage.drop_engine()
+
+
+def test_a_watchdog_is_fed_while_the_engine_lives_and_shown_among_the_channels(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed: list[int] = []
+    dog = Watchdog("http://127.0.0.1:9/", 60.0, stage.clock)
+    monkeypatch.setattr(dog, "alive", lambda: fed.append(stage.clock.now().mono_ns // S))
+    stage.keeper.close()
+    stage.keeper = Keeper(
+        stage.places, Charge("main"), stage.log, stage.alerts_out, stage.clock, dog
+    )
+    stage.raise_engine("r1", 1 * S)
+    stage.step(2 * S)
+    stage.step(9 * S)  # hangs by now
+    assert fed == [2]
+    scraped = generate_latest(stage.keeper.metrics.registry)
+    assert b'dailyarb_alert_channel_up{channel="watchdog"} 1.0' in scraped
     stage.drop_engine()
 
 

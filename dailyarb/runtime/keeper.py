@@ -28,6 +28,7 @@ from dailyarb.runtime.metrics import KeeperFacts, Metrics
 from dailyarb.runtime.paths import Places, holder_of
 from dailyarb.runtime.reporter import Reporter
 from dailyarb.runtime.revive import Outcome, Reviver
+from dailyarb.runtime.sd_notify import Notifier
 from dailyarb.runtime.watchdog import Watchdog
 
 HEARTBEAT_MAX_NS = 5_000_000_000
@@ -80,6 +81,7 @@ class Keeper:
         self._rules = Watch(charge.alerts.rules)
         self._reviver = Reviver(places, charge.restarts, frozenset(charge.cores))
         self._reporter = Reporter(places.socket)
+        self._notifier = Notifier()
         self._changed_ns = 0
         self._starting: tuple[object, int] = (None, 0)
         self._complaint = ""
@@ -163,6 +165,7 @@ class Keeper:
         if up and view is not None:
             for severity, key, text in self._rules.look(view):
                 self._alert(severity, key, text)
+        self._notifier.tell(view, up)
         states = self._alerts.states()
         if self._watchdog is not None:
             if up:

@@ -325,6 +325,7 @@ def test_the_service_leaves_the_keeper_its_last_word_and_people_their_decisions(
     unit.read_string((OPS / "dailyarb.service").read_text())
     service = unit["Service"]
     assert service["KillMode"] == "process"
+    assert (service["Type"], service["NotifyAccess"]) == ("notify", "all")
     assert float(service["TimeoutStopSec"]) > STOP_WAIT_NS / 1e9
     kept = {int(code) for code in service["RestartPreventExitStatus"].split()}
     assert {EXIT_BREAKER, EXIT_UNVERIFIED} <= kept

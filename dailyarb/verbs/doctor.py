@@ -20,7 +20,7 @@ from dailyarb import _fast, config
 from dailyarb.core.domain.errors import BoardError, ConfigError, JournalError, SecretError
 from dailyarb.core.domain.settings import Settings, VenueKind
 from dailyarb.runtime import secrets
-from dailyarb.runtime.paths import Places
+from dailyarb.runtime.paths import Places, holder_of
 from dailyarb.verbs import channels, past
 from dailyarb.verbs.engine import Window, instance_of, places
 from dailyarb.verbs.output import Column, Output
@@ -203,6 +203,10 @@ def _engine(instance: str) -> Iterator[Finding]:
         yield Finding("engine", "warn", what, "dailyarb starts it again")
         return
     yield Finding("engine", "ok", f"pid {seen.pid}, {seen.view.mode.value}, {seen.view.rung.name}")
+    keeper = holder_of(places(instance).state_dir / "keeper.lock")
+    what = f"pid {keeper.get('pid')}" if keeper else "none watches"
+    todo = "" if keeper else "its engine starts one; see keeper.jsonl beside the journal"
+    yield Finding("keeper", "ok" if keeper else "warn", what, todo)
     for row in seen.view.channels:
         state = "ok" if row.ok else "warn"
         yield Finding(f"channel {row.channel}", state, row.detail or "delivers")

@@ -152,7 +152,8 @@ def _stands(view: View | None) -> str:
 
 
 def _list_breakers(arguments: Namespace, out: Output) -> int:
-    rows = [
+    view = glance(arguments).view
+    rows: list[dict[str, object]] = [
         {
             "breaker": row.name,
             "state": row.state,
@@ -165,7 +166,22 @@ def _list_breakers(arguments: Namespace, out: Output) -> int:
             "trips": row.trips,
             "cause": row.cause,
         }
-        for row in glance(arguments).view.breakers
+        for row in view.breakers
+    ]
+    rows += [
+        {
+            "breaker": f"circuit.{row.name}",
+            "state": row.state,
+            "now": float(row.count),
+            "limit": float(row.limit),
+            "unit": "n",
+            "effect": row.effect.name,
+            "reset": "auto",
+            "since": facts.instant(row.since_ns or 0),
+            "trips": row.opened,
+            "cause": row.cause,
+        }
+        for row in view.circuits
     ]
     columns = [
         Column("breaker", "breaker"),

@@ -73,7 +73,7 @@ def status(glance: Glance) -> Row:
         "unknown_orders": view.unknown_orders,
         "open_pairs": view.pairs_open,
         "breakers_tripped": view.breakers_tripped,
-        "breakers": len(view.breakers),
+        "breakers": len(view.breakers) + len(view.circuits),
         "alerts_open": view.alerts_open,
         "alert_channels": msgspec.to_builtins(view.channels),
         "clock_offset_ms": view.clock_offset_ms,

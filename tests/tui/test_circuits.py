@@ -29,6 +29,16 @@ async def test_open_circuits_stand_above_the_breakers_and_say_what_they_cap() ->
         assert " 2 " in rows[3] and " 5 " in rows[3], "failures in a row, and how many open it"
 
 
+async def test_the_desk_counts_open_circuits_as_tripped() -> None:
+    view = replace(fixtures.running(), circuits=CIRCUITS, breakers_tripped=2)
+    async with console(source_of(view), (200, 60)) as (app, _):
+        screen = "\n".join(rows_of(app))
+        assert f"Breakers 2/{len(view.breakers) + len(CIRCUITS)}" in screen
+    async with console(source_of(view), (120, 40)) as (app, _):
+        screen = "\n".join(rows_of(app))
+        assert f"BREAKERS 2/{len(view.breakers) + len(CIRCUITS)} tripped" in screen
+
+
 async def test_a_state_of_another_version_is_shown_as_it_came() -> None:
     view = replace(fixtures.running(), circuits=(replace(CIRCUITS[0], state="ODD"),))
     async with console(source_of(view), (200, 60), view="risk") as (app, _):

@@ -235,7 +235,10 @@ class RiskSummary(LinePane):
             builder = LineBuilder().add(f.fit(f.clean(row.name), room)).add(" ")
             rows.append(builder.add(numbers, style).build(width))
         tripped = [row for row in view.breakers if row.state in {"TRIPPED", "latched"}]
-        text = f"BREAKERS {len(tripped)}/{len(view.breakers)} tripped"
-        rows.append(line(text, width, "critical" if tripped else "head"))
+        opened = [row for row in view.circuits if row.state != "CLOSED"]
+        every = len(view.breakers) + len(view.circuits)
+        text = f"BREAKERS {len(tripped) + len(opened)}/{every} tripped"
+        rows.append(line(text, width, "critical" if tripped or opened else "head"))
         rows += [line(f"{row.name} {row.state}", width, "critical") for row in tripped]
+        rows += [line(f"~{row.name} {row.state}", width, "critical") for row in opened]
         return rows

@@ -220,7 +220,7 @@ def _risk_fields(view: View) -> list[Field]:
     share = f.percent(abs(view.worst_e6), abs(view.worst_limit_e6))
     near = abs(view.worst_e6) > 0.8 * abs(view.worst_limit_e6) > 0
     tripped, alerts, unknown = view.breakers_tripped, view.alerts_open, view.unknown_orders
-    total = len(view.breakers)
+    total = len(view.breakers) + len(view.circuits)
     return [
         Field(
             (f"Max loss {worst} / {limit} ({share})", f"MaxL {worst}/{limit}", f"MaxL {worst}"),

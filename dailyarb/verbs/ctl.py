@@ -191,6 +191,7 @@ def _list_breakers(arguments: Namespace, out: Output) -> int:
         Column("unit", ""),
         Column("effect", "effect"),
         Column("reset", "reset"),
+        Column("since", "since", facts.clock),
         count("trips", "trips"),
         Column("cause", "cause"),
     ]

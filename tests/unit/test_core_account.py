@@ -31,6 +31,7 @@ from dailyarb.core.domain.records import FillBooked, OrderAdopted, OrderMoved
 from dailyarb.core.domain.rung import Rung, RungCause
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
 from dailyarb.core.domain.units import SECOND
+from dailyarb.core.engine.viewer import build_view
 from tests.rig import UP, Rig, birth, settings
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
@@ -397,3 +398,19 @@ def test_what_was_adopted_is_known_after_the_next_start(powerless: Rig) -> None:
     again = Rig(settings(S1_ONLY), history=rows, who=birth(salt_base=2))
     assert again.state.orders.by_id["0xlost"].left_e6 == 15 * SHARE
     assert again.held(Outcome.UP) == 5
+
+
+def test_a_payout_that_is_not_yet_redeemed_is_no_difference(quotes: Rig) -> None:
+    quotes.answer(quotes.submits[0], LegOutcome.RESTING)
+    for index, order in enumerate(quotes.submits[0].orders):
+        quotes.fill(order.order_id, 20, trade=f"t{index}", maker=True)
+    before = quotes.state.ledger.accounts.cash
+    quotes.advance(0.2)
+    assert build_view(quotes.state, quotes.clock.now()).books.locked_e6 == 20 * SHARE
+    quotes.feed(Resolved("0xm", 10_000))
+    quotes.account(before / 1e6)
+    assert "cash.differs" not in alerts(quotes)
+    assert build_view(quotes.state, quotes.clock.now()).books.locked_e6 == 0
+    quotes.clock.advance(61 * SECOND)
+    quotes.account(before / 1e6)
+    assert "cash.differs" in alerts(quotes), "a minute is enough"

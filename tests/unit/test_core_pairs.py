@@ -328,6 +328,7 @@ def test_the_story_of_a_pair_is_one_record(bench: Bench) -> None:
     assert closed.up_bought == (20 * SHARE, 9_800_000)
     assert closed.down_bought == (20 * SHARE, 10_740_000)
     assert (closed.whole_ms, closed.naked_ms) == (160, 160)
+    assert closed.merge_e6 == 20 * SHARE
     assert closed.exit_cost_e6 == -closed.captured_e6 == 540_000
 
 

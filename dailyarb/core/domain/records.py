@@ -149,7 +149,9 @@ class PairClosed(Kept, frozen=True, gc=False):
     sent_edge_e4 is the edge by the touch as the legs left; up_bought and down_bought are shares
     and what they cost, fees included; whole_ms from the first proven fill to equal legs, None
     where they never were; exit_cost_e6 what completing and unwinding lost, against the dollar a
-    pair pays and the cost of shares sold. up_e6 less down_e6 is the dust that stays.
+    pair pays and the cost of shares sold. merge_e6 marks the shares of both outcomes that are worth
+    a dollar together: their cash is locked until they are merged, or their window is settled.
+    up_e6 less down_e6 is the dust that stays.
     """
 
     pair_id: int
@@ -168,6 +170,7 @@ class PairClosed(Kept, frozen=True, gc=False):
     down_bought: tuple[int, int] = (0, 0)
     whole_ms: int | None = None
     exit_cost_e6: int = 0
+    merge_e6: int = 0
 
 
 class PayoutBooked(Kept, frozen=True, gc=False):

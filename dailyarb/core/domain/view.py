@@ -210,6 +210,7 @@ class Books(Pane, frozen=True, gc=False):
     cash_e6: int
     free_e6: int
     provisional_e6: int  # matched, not confirmed
+    locked_e6: int = 0  # in completed pairs, until they are merged or their window is settled
 
 
 class LimitRow(Pane, frozen=True, gc=False):

@@ -45,6 +45,7 @@ from dailyarb.core.risk.circuit import Told
 CASH_SLACK_E6 = 10_000  # one cent
 SHARE_SLACK_E6 = 10_000  # a hundredth of a share
 SHARE_LAG_NS = 60 * SECOND
+PAYOUT_LAG_NS = 60 * SECOND
 QUERY_TIMEOUT_NS = 10 * SECOND
 CANCEL_PAUSE_NS = 500 * MS  # before an unanswered cancel is sent again
 MODE_HOLD_S = 30.0  # how long a restriction is believed when the venue does not say
@@ -470,7 +471,8 @@ def _shares_agree(state: State, event: AccountReport, now: Instant, out: list[Co
 
 def _cash_agrees(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:
     account = state.account
-    busy = _settling(state)
+    paid_ns = now.wall_ns - PAYOUT_LAG_NS  # what is decided is redeemed a little later
+    busy = _settling(state) or any(b.paid_ns > paid_ns for b in state.ledger.markets.values())
     gap = event.cash_e6 - state.ledger.accounts.cash
     account.cash_gap_e6 = gap
     moved = any(

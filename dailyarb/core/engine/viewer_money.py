@@ -6,6 +6,7 @@ from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.units import notional_up
 from dailyarb.core.domain.view import Books, HourRow, PnlRow
+from dailyarb.core.engine.pairing import locked_e6
 from dailyarb.core.engine.state import State
 from dailyarb.core.engine.trading import free_cash_e6, mark_e4
 from dailyarb.core.ledger.pnl import Tally
@@ -27,6 +28,7 @@ def books_row(state: State, open_e6: int) -> Books:
         cash_e6=accounts.cash,
         free_e6=free_cash_e6(state),
         provisional_e6=sum(notional_up(f.price_e4, f.size_e6) for f in waiting),
+        locked_e6=locked_e6(state),
     )
 
 

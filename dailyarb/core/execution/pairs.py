@@ -385,6 +385,7 @@ class Pairs:
             (down.bought_e6, down.paid_e6),
             (pair.whole_ns - pair.first_ns) // MS if pair.whole_ns and pair.wait_ns else None,
             _exit_cost_e6(pair),
+            max(0, pair.matched_e6),
         )
 
 

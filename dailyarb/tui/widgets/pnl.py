@@ -302,6 +302,7 @@ class Reconcile(LinePane):
             (f"residual {residual}", style),
             f"cash {f.money(books.cash_e6)}",
             f"free {f.money(books.free_e6)}",
+            *([f"locked {f.money(books.locked_e6)}"] if books.locked_e6 else []),
             f"provisional {f.money(books.provisional_e6)}",
             f"evidence {view.evidence.value}: {_worth(view)}",
         )

@@ -164,4 +164,14 @@ def test_a_hangup_reads_the_file_again_and_a_fault_leaves_the_limits_alone(desk:
     )
     assert desk.run("ctl", "lease").stdout.strip() == "nobody holds the lease"
     assert "checking 0 payouts" in desk.run("ctl", "claim").stdout
+    listed = {row["breaker"]: row for row in json.loads(listing(desk))}
+    assert (listed["loss.day"]["limit"], listed["loss.day"]["reset"]) == (-20.0, "manual")
+    assert listed["circuit.orders.pm"]["state"] == "CLOSED"
+    view = engine.view()
+    assert len(listed) == len(view.breakers) + len(view.circuits)
     assert engine.terminate() == 0
+
+
+def listing(desk: Machine) -> str:
+    """Returns breakers and circuits as `ctl` lists them."""
+    return desk.run("ctl", "breaker", "list", "--json").stdout

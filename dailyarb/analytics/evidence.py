@@ -285,6 +285,18 @@ def _pricing(data: Path) -> Iterator[Part]:
     for text in found:
         if isinstance(text, str):
             yield Words(text)
+        elif text.bands:
+            yield Grid(
+                f"Calibration, {text.name}",
+                ("our P(up)", "samples", "we said", "the market said", "came true"),
+                tuple(
+                    (
+                        f"{band.low:.2f} to {band.high:.2f}", f"{band.n:,}", f"{band.ours:.3f}",
+                        f"{band.market:.3f}", f"{band.came:.3f}",
+                    )
+                    for band in text.bands
+                ),
+            )  # fmt: skip
     yield Words(
         "One sigma fitted to each set, spot rule. On houssem98 the market knows the settling feed "
         "and we are given Binance's open only: near the end that shows."

@@ -11,6 +11,7 @@ import gzip
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from dailyarb.core.pricing.fair import Terms, fair_spot
 from dailyarb.core.pricing.volatility import Volatility
 
 ENGINE = Pricing()  # the settings it has where the file says nothing else
+EDGES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)  # of the bands of a calibration table
 TAU_MIN_S = 5.0  # nearer to the end the age of a sampled price is larger than what is left
 NEAR_MS = 2_000
 _SIGMAS = tuple(float(s) for s in np.exp(np.linspace(math.log(0.2e-4), math.log(3e-4), 90)))
@@ -50,6 +52,17 @@ class Sample(msgspec.Struct, frozen=True):
         return fair_spot(terms).p_up
 
 
+class Band(msgspec.Struct, frozen=True):
+    """Is one band of our P(up): what we said, what the market said, and what came, 0 to 1."""
+
+    low: float
+    high: float
+    n: int
+    ours: float
+    market: float
+    came: float
+
+
 class Fit(msgspec.Struct, frozen=True):
     """Is one set against one sigma: per root second, residuals in dollars a share."""
 
@@ -60,6 +73,7 @@ class Fit(msgspec.Struct, frozen=True):
     causal_sd: float | None
     brier_ours: float | None
     brier_market: float | None
+    bands: tuple[Band, ...] = ()  # where outcomes are known
 
 
 def fit(name: str, samples: Sequence[Sample]) -> Fit:
@@ -85,7 +99,32 @@ def fit(name: str, samples: Sequence[Sample]) -> Fit:
         else None,
         brier(ours),
         brier([(sample.mid, sample.won or 0.0) for sample in known]),
+        calibration(known, sigma),
     )
+
+
+def calibration(samples: Sequence[Sample], sigma: float) -> tuple[Band, ...]:
+    """Returns the bands of P(up) that hold samples; their outcomes must be known.
+
+    Several samples of one window share its outcome: n counts samples, not windows.
+    """
+    bands = []
+    said = [(sample.p_up(sigma), sample) for sample in samples]
+    for low, high in pairwise(EDGES):
+        inside = [(p, s) for p, s in said if low <= p < high or p == high == 1.0]
+        n = len(inside)
+        if n:
+            bands.append(
+                Band(
+                    low,
+                    high,
+                    n,
+                    sum(p for p, _ in inside) / n,
+                    sum(s.mid for _, s in inside) / n,
+                    sum(s.won or 0.0 for _, s in inside) / n,
+                )
+            )
+    return tuple(bands)
 
 
 def _square(
@@ -113,9 +152,7 @@ def adrien(path: Path) -> list[Sample]:
         )
         if tau_s >= TAU_MIN_S and abs(prices[near][0] - row["ts_ms"]) < NEAR_MS:
             causal = sigmas[after - 1] if after else None
-            found.append(
-                Sample(prices[near][1], row["strike"], tau_s, row["up_mid"], None, causal)
-            )
+            found.append(Sample(prices[near][1], row["strike"], tau_s, row["up_mid"], None, causal))
     return found
 
 
@@ -149,9 +186,7 @@ def houssem98(path: Path) -> list[Sample]:
                 if up["ask"] is not None and up["bid"] is not None:
                     mid = (up["ask"] + up["bid"]) / 2
                     won = float(window["winner"] == "UP")
-                    found.append(
-                        Sample(sample["spot"], window["open_px"], -sample["t"], mid, won)
-                    )
+                    found.append(Sample(sample["spot"], window["open_px"], -sample["t"], mid, won))
     return found
 
 

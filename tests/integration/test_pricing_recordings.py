@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dailyarb.analytics import pricing
-from dailyarb.analytics.pricing import Fit, Sample, fit
+from dailyarb.analytics.pricing import Fit, Sample, calibration, fit
 from dailyarb.analytics.stats import brier
 
 
@@ -74,6 +74,27 @@ def test_outcomes_are_foretold_better_than_by_a_coin(shared_data: Path) -> None:
     assert leaf.brier_ours < leaf.brier_market  # 16 windows, 14 of them up: no more than a sign
 
 
+@pytest.mark.parametrize("name", ["houssem98, 5m", "leafuryk, 5m"])
+def test_the_calibration_table_holds_every_sample_beside_the_market(
+    shared_data: Path, name: str
+) -> None:
+    found, samples = fitted(shared_data, name)
+    assert sum(band.n for band in found.bands) == len(samples)
+    for band in found.bands:
+        assert band.low <= band.ours <= band.high
+        assert 0.0 <= band.came <= 1.0
+    spread = [band.ours for band in found.bands]
+    assert spread == sorted(spread)
+    # The Brier score is made of what the table shows: doubt within bands, and misses of bands.
+    misses = sum(band.n * (band.ours - band.came) ** 2 for band in found.bands) / len(samples)
+    assert found.brier_ours is not None
+    assert misses < found.brier_ours
+
+
+def test_a_set_without_outcomes_has_no_calibration(shared_data: Path) -> None:
+    assert fitted(shared_data, "adrien, 5m")[0].bands == ()
+
+
 def test_probabilities_come_true_as_often_as_they_say(shared_data: Path) -> None:
     _, samples = fitted(shared_data, "houssem98, 5m")
     sigma = fitted(shared_data, "houssem98, 5m")[0].sigma
@@ -94,6 +115,15 @@ def test_the_market_itself_is_calibrated_a_minute_before_the_end(shared_data: Pa
     pairs = [(row["up_mid"], float(row["winner"] == "UP")) for row in rows]
     assert len(pairs) == 467
     assert brier(pairs) == pytest.approx(0.094, abs=0.001)
+
+
+def test_bands_count_what_was_said_and_what_came() -> None:
+    up, down = Sample(101.0, 100.0, 1.0, 0.9, 1.0), Sample(99.0, 100.0, 1.0, 0.2, 0.0)
+    level = [Sample(100.0, 100.0, 1.0, 0.5, won) for won in (1.0, 0.0, 0.0)]
+    first, middle, last = calibration([up, down, *level], 1e-4)
+    assert (first.n, first.market, first.came) == (1, 0.2, 0.0)
+    assert (middle.low, middle.n, middle.came) == (0.4, 3, pytest.approx(1 / 3))
+    assert (last.high, last.n, last.ours, last.came) == (1.0, 1, 1.0, 1.0)
 
 
 def test_a_set_without_a_sample_is_refused() -> None:

@@ -145,8 +145,6 @@ def test_what_does_not_fit_is_refused_before_anything_is_touched(desk: Machine) 
     assert not desk.places.journal.exists()
 
 
-
-
 def test_a_hangup_reads_the_file_again_and_a_fault_leaves_the_limits_alone(desk: Machine) -> None:
     config = desk.config(max_day_loss_usd="50.0")
     engine = desk.start(config=config).reconciled()

@@ -368,8 +368,10 @@ def test_after_a_power_loss_what_the_venue_lists_of_ours_is_adopted(powerless: R
         lost_fill("0xgone", "t3", 4), orders=(LOST,),
     )  # fmt: skip
 
+    snapshot(powerless, lost_fill("0xgone", "t2", 3), orders=(LOST,))
     adopted = {r.order_id: r.size_e6 for r in powerless.records(OrderAdopted)}
     assert adopted == {"0xlost": 20 * SHARE, "0xgone": 7 * SHARE}
+    assert len(powerless.records(OrderAdopted)) == 2, "once each"
     by_id = powerless.state.orders.by_id
     assert (by_id["0xlost"].state, by_id["0xlost"].left_e6) == (OrderState.OPEN, 15 * SHARE)
     assert by_id["0xgone"].state is OrderState.FILLED

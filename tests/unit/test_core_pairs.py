@@ -229,6 +229,15 @@ def test_where_only_sales_are_taken_the_excess_is_sold(bench: Bench) -> None:
     assert bench.step(seen(sells_only=True, confirmed=(0, 0)), 100).stuck
 
 
+def test_a_limit_keeps_inside_the_grid(bench: Bench) -> None:
+    bench.fill(buy(Outcome.UP, 20, 400))
+    edge = Levels(Top(300, 500 * SHARE, 500, 500 * SHARE))
+    intent = bench.step(seen(book=edge)).intent
+    assert intent is not None
+    [leg] = intent.legs
+    assert (leg.outcome, leg.price_e4) == (Outcome.DOWN, 9_900), "the ask is 97"
+
+
 def test_tries_that_change_nothing_are_made_ever_more_seldom(bench: Bench) -> None:
     bench.fill(buy(Outcome.UP, 20))
     nothing = seen(up=Top(0, 0, 10_000, 0))

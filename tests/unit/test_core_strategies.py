@@ -156,6 +156,7 @@ def test_a_strategy_may_be_off() -> None:
         ({"since_trade_ns": 2_999 * MS}, Gate.COOLDOWN),
         ({"move_bp": None}, Gate.MOVE_BELOW_MIN),
         ({"move_bp": 1.9}, Gate.MOVE_BELOW_MIN),
+        ({"move_bp": 1.9, "held": {Outcome.UP: 20 * SHARE}}, Gate.MOVE_BELOW_MIN),
         ({"held": {Outcome.UP: 100 * SHARE}}, Gate.POSITION_HELD),
         ({"fair_then_e4": None}, Gate.NO_VOLATILITY),
         ({"mid_then_e4": None}, Gate.NO_VOLATILITY),

@@ -55,12 +55,24 @@ def combine(wishes: Sequence[Intent], spec: MarketSpec, budget: Budget) -> Combi
     )
 
 
-def _directional(intent: Intent | Blocked) -> Leg | None:
-    """Returns the one leg of an entry that takes a side, None for everything else."""
-    if not isinstance(intent, Intent) or intent.kind is not IntentKind.ENTRY:
-        return None
-    [first, *others] = intent.legs
-    return None if others or first.post_only or first.side is Side.SELL else first
+class _Take(NamedTuple):
+    """Is an entry that takes one side, and its place among the wishes."""
+
+    place: int
+    intent: Intent
+    leg: Leg
+
+
+def _takes(fate: Sequence[Intent | Blocked]) -> list[_Take]:
+    return [
+        _Take(place, wish, wish.legs[0])
+        for place, wish in enumerate(fate)
+        if isinstance(wish, Intent)
+        and wish.kind is IntentKind.ENTRY
+        and len(wish.legs) == 1
+        and wish.legs[0].side is Side.BUY
+        and not wish.legs[0].post_only
+    ]
 
 
 def _net(fate: list[Intent | Blocked], spec: MarketSpec) -> None:
@@ -72,35 +84,23 @@ def _net(fate: list[Intent | Blocked], spec: MarketSpec) -> None:
         for leg in wish.legs
         if leg.side is Side.SELL
     }
-    for i, wish in enumerate(fate):
-        leg = _directional(wish)
-        if leg is not None and leg.outcome in left:
-            fate[i] = Blocked(Gate.NETTED, 0.0, leg.size_e6 / 1e6)
-    legs = [(i, leg) for i, leg in ((i, _directional(w)) for i, w in enumerate(fate)) if leg]
-    sums = {o: sum(leg.size_e6 for _, leg in legs if leg.outcome is o) for o in Outcome}
-    over = min(sums.values())
-    if not over:
-        return
+    for take in _takes(fate):
+        if take.leg.outcome in left:
+            fate[take.place] = Blocked(Gate.NETTED, 0.0, take.leg.size_e6 / 1e6)
+    takes = _takes(fate)
+    sums = {o: sum(t.leg.size_e6 for t in takes if t.leg.outcome is o) for o in Outcome}
     # The smaller side goes whole; from the larger one as many shares, least edge first.
-    by_edge = sorted(legs, key=lambda row: (_edge(fate[row[0]]), -row[0]))
-    away = dict.fromkeys(Outcome, over)
-    for i, leg in by_edge:
-        cut = min(leg.size_e6, away[leg.outcome])
-        away[leg.outcome] -= cut
+    away = dict.fromkeys(Outcome, min(sums.values()))
+    for take in sorted(takes, key=lambda t: (t.intent.edge_e4, -t.place)):
+        cut = min(take.leg.size_e6, away[take.leg.outcome])
+        away[take.leg.outcome] -= cut
         if cut:
-            fate[i] = _resized(fate[i], leg.size_e6 - cut, spec, Gate.NETTED)
+            size = take.leg.size_e6 - cut
+            fate[take.place] = _resized(take.intent, size, spec, Gate.NETTED)
 
 
-def _edge(wish: Intent | Blocked) -> int:
-    return wish.edge_e4 if isinstance(wish, Intent) else 0
-
-
-def _resized(
-    wish: Intent | Blocked, size_e6: int, spec: MarketSpec, gate: Gate
-) -> Intent | Blocked:
+def _resized(wish: Intent, size_e6: int, spec: MarketSpec, gate: Gate) -> Intent | Blocked:
     """Returns the intent with another size, or the gate where too little would be left."""
-    if not isinstance(wish, Intent):
-        return wish
     if size_e6 < spec.grid.min_size_e6:
         return Blocked(gate, size_e6 / 1e6, wish.legs[0].size_e6 / 1e6)
     return replace(wish, legs=tuple(replace(leg, size_e6=size_e6) for leg in wish.legs))

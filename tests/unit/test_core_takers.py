@@ -305,5 +305,7 @@ def test_without_its_input_a_number_is_not_known() -> None:
 
 def test_without_its_input_a_belief_is_the_plain_one() -> None:
     assert S6.believe(pushed(flow=None)).up_e4 == 4_950
+    leaning = pushed(flow=None, up=Top(4_900, 300 * SHARE, 5_000, 100 * SHARE))
+    assert S6.believe(leaning).up_e4 == 4_975, "the heavier bid is nearer to what is paid next"
     assert X1.believe(led(leader=None)).up_e4 == pytest.approx(4_950.0)
     assert S4.believe(diverged(peers=())).up_e4 == pytest.approx(4_950.0)

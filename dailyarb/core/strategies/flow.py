@@ -17,7 +17,7 @@ from __future__ import annotations
 from dailyarb.core.domain.ids import Gate, StrategyId
 from dailyarb.core.domain.settings import Feeds, S6Settings
 from dailyarb.core.domain.units import MS
-from dailyarb.core.pricing.flow import FAST, MIDDLE, SLOW, lean
+from dailyarb.core.pricing.flow import FAST, MIDDLE, SLOW, lean, microprice_e4
 from dailyarb.core.strategies.base import Scene
 from dailyarb.core.strategies.taker import Belief, Rule, Taker, per_bp_e4
 
@@ -39,9 +39,10 @@ class OrderFlow(Taker):
         )
 
     def believe(self, scene: Scene) -> Belief:
-        """Returns the market's own mid, moved by what the flow has yet to do."""
-        move = self.move_bp(scene)
-        return Belief(scene.up.mid_e4 + per_bp_e4(scene) * move, f"flow {move:+.2f} bp to come")
+        """Returns the book's microprice, moved by what the flow has yet to do."""
+        move, up = self.move_bp(scene), scene.up
+        price = microprice_e4(up.bid_e4, up.bid_e6, up.ask_e4, up.ask_e6)
+        return Belief(price + per_bp_e4(scene) * move, f"flow {move:+.2f} bp to come")
 
     def move_bp(self, scene: Scene) -> float:
         """Returns the move of the reference still expected, in basis points."""

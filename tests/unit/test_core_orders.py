@@ -304,6 +304,22 @@ def test_silence_makes_an_order_unknown_once(bench: Bench) -> None:
     assert bench.orders.unknown() == [order]
 
 
+def test_what_nobody_proves_in_time_is_quarantined_and_asked_about_on(bench: Bench) -> None:
+    [order] = bench.send()
+    bench.proofs.silent(2_000 * MS, bench.out)
+    late = (1_000 + 60_000) * MS
+    bench.proofs.silent(late - 1, bench.out)
+    assert order.state is OrderState.UNKNOWN
+    bench.proofs.silent(late, bench.out)
+    assert order.state is OrderState.QUARANTINED
+    assert bench.orders.unknown() == [order], "its exposure and its market stay as they are"
+    assert bench.proofs.next_ask_ns() is not None
+    bench.answer(order, LegOutcome.DELAYED)
+    assert order.state is OrderState.QUARANTINED
+    bench.proofs.report(OrderReport(order.order_id, late + 1, True), bench.out)
+    assert order.state is OrderState.OPEN
+
+
 def test_questions_come_at_growing_distances_up_to_a_bound(bench: Bench) -> None:
     [order] = bench.send()
     gaps = []

@@ -56,7 +56,7 @@ class Proofs:
         if found.outcome is LegOutcome.KILLED:
             self._end(order, OrderState.EXPIRED, found.reason or "no match", now_ns, out)
         elif found.outcome is LegOutcome.DELAYED:
-            if order.state is not OrderState.OPEN:
+            if order.state not in (OrderState.OPEN, OrderState.QUARANTINED):
                 self._orders.move(order, OrderState.DELAYED, found.reason, out)
         else:
             self._orders.move(order, OrderState.OPEN, "", out)
@@ -180,8 +180,16 @@ class Proofs:
         return order.asked_ns + min(step, ASK_AGAIN_MAX_NS)
 
     def silent(self, now_ns: int, out: list[Command]) -> list[Order]:
-        """Moves orders sent long ago without any answer to UNKNOWN and returns them."""
+        """Moves orders sent long ago without any answer to UNKNOWN and returns them.
+
+        One that nothing has proven by the time it could have arrived latest is QUARANTINED: asked
+        about for ever, its exposure kept, its market closed to entries.
+        """
         limit = self.risk.ask_after_ms * MS
+        lost_ns = now_ns - self.risk.late_arrival_ms * MS
+        for order in self._orders.unknown():
+            if order.state is OrderState.UNKNOWN and order.sent_ns <= lost_ns:
+                self._orders.move(order, OrderState.QUARANTINED, "unproven for too long", out)
         late = [
             o
             for o in self._orders.live()

@@ -18,7 +18,7 @@ from dailyarb import config
 from dailyarb.analytics.backtest import LATENCIES_MS, Choice, Outcome, Plan, run, variants
 from dailyarb.analytics.paper import Grid, Heading, Part, Words
 from dailyarb.analytics.pricing import Fit, fits
-from dailyarb.analytics.replayed import basis, sensitivity, trials
+from dailyarb.analytics.replayed import basis, sensitivity, trials, walk
 from dailyarb.analytics.scores import Score
 from dailyarb.analytics.spread import Tell
 from dailyarb.analytics.tables import (
@@ -32,11 +32,16 @@ from dailyarb.resources import default_config_path
 from dailyarb.runtime.replay_worlds import Variant, worlds_of
 
 SIGNALS_LOW, SIGNALS_HIGH = 100, 500
+TAKER_EVERY = 3  # of the windows are asked for taker pairs too: there are none to be found
 _BOTH = ("adverse", "optimistic")
 
 
 class Study(msgspec.Struct, frozen=True):
-    """Is one question put to one recording."""
+    """Is one question put to one recording.
+
+    resting: whether the queue matters, so that both its ends are played; else rivals are. sets are
+    the parameters that are tried, chosen on one half of the windows and shown on the other.
+    """
 
     title: str
     strategy: str
@@ -44,33 +49,83 @@ class Study(msgspec.Struct, frozen=True):
     source: str
     question: str
     caveat: str  # what must be said in the same breath as the verdict, or ""
-    sets: tuple[tuple[tuple[str, str], ...], ...]
+    resting: bool = False
+    sets: tuple[tuple[tuple[str, str], ...], ...] = ()
 
 
+CRONOS = (
+    "CronosVirus00/polymarket-BTC5min-database, CC BY 4.0, (c) 2026 CronosVirus00; five levels "
+    "a side of every book frame, BTC 5m windows of 2026-04-13 and 2026-04-15 that cover more "
+    "than 250 s"
+)
+ADRIEN = (
+    "AdrienChereau/polymarket-mm-bot, no licence, not shipped; Up mids and Binance microprices "
+    "once a second, 13 BTC 5m windows of the evening of 2026-06-25"
+)
+MATT = (
+    "matt-1374/poly_btc, no licence, not shipped; Up mids and Binance prices once a second, 19 BTC "
+    "hours of 2025-11-28"
+)
+SAMPLED = (
+    "The quotes are samples up to a second old: part of what looks stale was gone already, so "
+    "these figures flatter whoever takes; only a recording of every frame beside Binance decides."
+)
 STUDIES = (
     Study(
-        "S2 resting pairs on full books",
+        "S2 pairs on full books",
         "S2",
         "recordings/cronos-5m-depth",
-        "CronosVirus00/polymarket-BTC5min-database, CC BY 4.0, (c) 2026 CronosVirus00; five levels "
-        "a side of every book frame, BTC 5m windows of 2026-04-13 and 2026-04-15 that cover more "
-        "than 250 s",
+        CRONOS,
         "Do both bids, rested below a dollar together, earn more on completed pairs than the "
         "one-sided ones cost?",
         "",
-        tuple((("strategies.S2.max_pair_cost_cents", str(c)),) for c in (95, 97, 98)),
+        True,
+        tuple((("strategies.S2.max_pair_cost_cents", str(c)),) for c in (95, 98)),
     ),
     Study(
         "S1 stale odds beside Binance",
         "S1",
         "recordings/adrien-5m-1hz",
-        "AdrienChereau/polymarket-mm-bot, no licence, not shipped; Up mids and Binance microprices "
-        "once a second, 13 BTC 5m windows of the evening of 2026-06-25",
+        ADRIEN,
         "After Binance moves, is the old price still there long enough to pay the fee?",
-        "The quotes are samples up to a second old: part of what looks stale was gone already, so "
-        "these figures flatter S1; only a recording of every frame beside Binance can decide.",
-        tuple((("strategies.S1.min_move_bps", str(bp)),) for bp in (1.0, 2.0, 3.0)),
+        SAMPLED,
+        sets=tuple((("strategies.S1.min_move_bps", str(bp)),) for bp in (1.0, 2.0, 3.0)),
     ),
+    Study(
+        "S5 volatility value at five minutes",
+        "S5",
+        "recordings/adrien-5m-1hz",
+        ADRIEN,
+        "Where our volatility and the one in the price differ, does ours pay?",
+        SAMPLED,
+        sets=tuple((("strategies.S5.min_edge_cents", str(c)),) for c in (2.0, 4.0, 6.0)),
+    ),
+    Study(
+        "S1 stale odds in hourly windows",
+        "S1",
+        "recordings/matt1374-1h-1hz",
+        MATT,
+        "The same in windows of an hour, where a basis point moves the price less.",
+        SAMPLED,
+    ),
+    Study(
+        "S5 volatility value at one hour",
+        "S5",
+        "recordings/matt1374-1h-1hz",
+        MATT,
+        "The same over an hour, where there is time for the difference to show.",
+        SAMPLED,
+    ),
+)
+# What no shared recording can say: each needs something that none of them holds.
+NOT_TESTED = (
+    (
+        "S3",
+        "needs a real touch beside a reference: full books come without one, mids without a touch",
+    ),
+    ("S4", "needs windows of several lengths at the same time; every recording holds one length"),
+    ("S6", "needs Binance trades beside the book; the only ones were read in bursts of ten"),
+    ("X1", "needs several assets at a second's rate; the one recording of three has one a minute"),
 )
 
 
@@ -79,7 +134,7 @@ class Found(msgspec.Struct, frozen=True):
 
     study: Study
     grid: Outcome
-    tried: Outcome
+    tried: Outcome | None
     taken: Outcome | None
 
 
@@ -98,6 +153,7 @@ def page(data: Path, jobs: int, tell: Tell) -> list[Part]:
     parts += [Words(f"{_plain(item)} {item.study.caveat}".rstrip()) for item in found]
     parts += [Words(f"{study.title}: skipped, {study.path} is not in the folder.")
               for study in absent]  # fmt: skip
+    parts += [Words(f"{title_of(name)}: NOT TESTED: {why}.") for name, why in NOT_TESTED]
     parts += [*_probe(data), *_rate(found), *_pricing(data)]
     for item in found:
         parts += _section(item)
@@ -116,13 +172,19 @@ def _preface() -> Words:
 def _study(data: Path, study: Study, jobs: int, tell: Tell) -> Found:
     worlds = tuple(worlds_of(str(data / study.path)))
     base = Variant(strategies=(study.strategy,))
-    asked = Plan(worlds, variants(LATENCIES_MS, _BOTH, base), (_choice(study, ()),))
-    tried = Plan(worlds, (base,), tuple(_choice(study, sets) for sets in study.sets))
-    taken = None
+    grid = variants(LATENCIES_MS, _BOTH, base)
+    crowded = variants(LATENCIES_MS[:1] if study.resting else LATENCIES_MS, _BOTH[:1], base, (0.5,))
+    asked = Plan(worlds, (*grid, *crowded), (_choice(study, ()),))
+    tried = taken = None
+    if study.sets:
+        tried = run(
+            Plan(worlds, (base,), tuple(_choice(study, sets) for sets in study.sets)), jobs, tell
+        )
     if study.strategy == "S2":
         alone = (("strategies.S2.resting", "false"),)
-        taken = run(Plan(worlds, (base,), (_choice(study, alone),)), jobs, tell)
-    return Found(study, run(asked, jobs, tell), run(tried, jobs, tell), taken)
+        some = worlds[::TAKER_EVERY]
+        taken = run(Plan(some, (base,), (_choice(study, alone),)), jobs, tell)
+    return Found(study, run(asked, jobs, tell), tried, taken)
 
 
 def _choice(study: Study, sets: tuple[tuple[str, str], ...]) -> Choice:
@@ -143,7 +205,9 @@ def _section(item: Found) -> Iterator[Part]:
     yield money_table(head.scores)
     yield edge_table(head.scores)
     yield sensitivity(item.grid.cells)
-    yield from trials(item.tried.trials)
+    if item.tried is not None:
+        yield from trials(item.tried.trials)
+        yield from walk(item.tried.folds)
     if item.taken is not None:
         taken = item.taken.cells[0].scores[0]
         yield Words(
@@ -193,7 +257,7 @@ def _by_latency(rows: Sequence[Score], item: Found) -> str:
     said = [
         f"{cell.variant.latency_ms:g} ms {row.net_cents_share:+.2f} c"
         for cell, row in zip(item.grid.cells, rows, strict=True)
-        if cell.variant.adverse and row.net_cents_share is not None
+        if cell.variant.adverse and not cell.variant.rivals and row.net_cents_share is not None
     ]
     return "Net a share by one-way latency: " + ", ".join(said) + "."
 
@@ -208,16 +272,28 @@ def _rate(found: Sequence[Found]) -> Iterator[Part]:
         inside = rate is not None and SIGNALS_LOW <= rate <= SIGNALS_HIGH
         rows.append(
             (
-                title_of(item.study.strategy),
+                f"{title_of(item.study.strategy)}, {Path(item.study.path).name}",
                 f"{own.signals:,}",
                 f"{item.grid.seconds / 3600:.1f}",
                 "-" if rate is None else f"{rate:,.0f}",
                 "yes" if inside else "no",
             )
         )
-    columns = ("strategy", "signals", "hours", "a day, one market at a time",
+    columns = ("strategy, recording", "signals", "hours", "a day, one market at a time",
                f"within {SIGNALS_LOW} to {SIGNALS_HIGH}")  # fmt: skip
     yield Grid("", columns, tuple(rows))
+    on = config.load(default_config_path(), {}).settings.strategies
+    enabled = [name for name in config.checks.STRATEGIES if getattr(on, name).enabled]
+    first = {item.study.strategy: _own(item).signals_per_day for item in reversed(found)}
+    rates = [first.get(name) for name in enabled]
+    if all(rate is not None for rate in rates) and rates:
+        total = sum(rate or 0.0 for rate in rates)
+        inside = SIGNALS_LOW <= total <= SIGNALS_HIGH
+        yield Words(
+            f"Enabled by default: {', '.join(enabled)}. Together {total:,.0f} signals a day, one "
+            f"market at a time, on the recording that each was tested on first: "
+            f"{'' if inside else 'not '}within {SIGNALS_LOW} to {SIGNALS_HIGH}."
+        )
 
 
 def _probe(data: Path) -> Iterator[Part]:
@@ -311,4 +387,4 @@ def _limits() -> Words:
     )
 
 
-__all__ = ["STUDIES", "Found", "Study", "page"]
+__all__ = ["NOT_TESTED", "STUDIES", "Found", "Study", "page"]

@@ -26,8 +26,9 @@ from dailyarb.analytics.stats import (
 )
 from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.intents import IntentKind
+from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.orders import OrderState
-from dailyarb.core.domain.units import SECOND
+from dailyarb.core.domain.units import PRICE_ONE_E4, SECOND
 
 HOUR_NS = 3_600 * SECOND
 DAY_NS = 24 * HOUR_NS
@@ -105,6 +106,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     pairs_unwound: int
     pairs_carried: int
     pair_captured_usd: float
+    lone_legs: int  # pairs of which one leg alone filled by itself, in windows that have paid
+    lone_lost: int  # of these, where that outcome lost
     signals_per_day: float | None
     meaningless: str = ""
     funnel: tuple[Stage, ...] = ()
@@ -167,6 +170,7 @@ def score(deals: Deals, strategy: StrategyId, seed: int = 1) -> Score:
     sure = enough(held, len(book.paid))
     nets = [net / 1e6 for net, _ in blocks]
     results = Counter(pair.result for pair in book.pairs)
+    lone, lone_lost = _lone(book)
     cents = None if not shares else (gross - fees) / shares * 100
     return Score(
         strategy=strategy.value,
@@ -207,6 +211,8 @@ def score(deals: Deals, strategy: StrategyId, seed: int = 1) -> Score:
         pairs_unwound=results["unwound"],
         pairs_carried=results["carried"],
         pair_captured_usd=sum(pair.captured_e6 for pair in book.pairs) / 1e6,
+        lone_legs=lone,
+        lone_lost=lone_lost,
         signals_per_day=_per_day(book),
         funnel=tuple(_funnel(book)),
         slices=tuple(_slices(book)),
@@ -258,6 +264,24 @@ def _sharpe(book: _Book) -> Sharpe | None:
             nets[at] = nets.get(at, 0) + gross - trade.booked.fee_e6
         return sharpe([nets.get(at, 0) / 1e6 for at in sorted(covered)], period)
     return None
+
+
+def _lone(book: _Book) -> tuple[int, int]:
+    """Counts pairs of which one leg alone filled, and how many of them held the loser.
+
+    What was bought later to complete or sold to leave is another matter: the question is which side
+    fills alone (FINDINGS.md, 9).
+    """
+    sides: dict[tuple[str, int], set[Outcome]] = {}
+    for trade, _ in book.paid:
+        deal = trade.deal
+        if deal and deal.signed.pair_id and trade.kind is IntentKind.ENTRY:
+            key = (trade.booked.market_id, deal.signed.pair_id)
+            sides.setdefault(key, set()).add(trade.booked.outcome)
+    lone = [(market, next(iter(side))) for (market, _), side in sides.items() if len(side) == 1]
+    paid = book.deals.paid_e4
+    lost = sum((side is Outcome.UP) != (paid[m] >= PRICE_ONE_E4 // 2) for m, side in lone)
+    return len(lone), lost
 
 
 def _per_day(book: _Book) -> float | None:

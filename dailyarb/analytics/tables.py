@@ -91,14 +91,16 @@ def edge_table(items: Sequence[Score]) -> Grid:
     return Grid(
         "Edge a share (cents; markouts before fees, by mid)",
         ("strategy", "evidence", "expected", "captured", "markout 1 s", "5 s", "30 s", "marked",
-         "windows won", "lost", "pairs done", "of begun", "unpaid fills", "signals/day"),
+         "windows won", "lost", "pairs done", "of begun", "lone legs", "of them lost",
+         "unpaid fills", "signals/day"),
         tuple(
             (
                 title_of(item.strategy), item.evidence, cents(item.expected_cents_share),
                 cents(item.captured_cents_share), cents(item.markout_1s_cents),
                 cents(item.markout_5s_cents), cents(item.markout_30s_cents), str(item.marked),
                 str(item.windows_won), str(item.windows_lost), str(item.pairs_completed),
-                percent(item.completion), str(item.unsettled),
+                percent(item.completion), str(item.lone_legs), str(item.lone_lost),
+                str(item.unsettled),
                 NONE if item.signals_per_day is None else f"{item.signals_per_day:,.0f}",
             )
             for item in items

@@ -11,15 +11,16 @@ import pytest
 from dailyarb.analytics import evidence
 from dailyarb.analytics.backtest import Cell, Outcome, variants
 from dailyarb.analytics.deals import Deals
-from dailyarb.analytics.evidence import STUDIES, Found, page
+from dailyarb.analytics.evidence import NOT_TESTED, STUDIES, Found, page
 from dailyarb.analytics.paper import as_markdown
 from dailyarb.analytics.scores import Score, score
 from dailyarb.analytics.stats import Interval
 from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.rung import Evidence
+from dailyarb.core.domain.settings import Strategies
 from dailyarb.runtime.replay_worlds import Variant
 
-S2, S1 = STUDIES
+S2, S1 = STUDIES[:2]
 
 
 def made(**said: Any) -> Score:
@@ -73,6 +74,9 @@ def test_an_empty_folder_gives_a_page_that_says_so(tmp_path: Path) -> None:
     text = as_markdown(page(tmp_path, 1, lambda done, total: None))
     for study in STUDIES:
         assert f"{study.title}: skipped, {study.path} is not in the folder." in text
+    tested = {study.strategy for study in STUDIES} | {name for name, _ in NOT_TESTED}
+    assert tested == set(Strategies.__struct_fields__), "each is named on the page"
+    assert "S3 maker: NOT TESTED: needs a real touch" in text
     assert "Skipped: the recorded probe" in text
     assert "adrien, 5m: skipped" in text
 

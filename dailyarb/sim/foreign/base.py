@@ -255,16 +255,23 @@ def has(*names: str) -> Callable[[Path], bool]:
 
 def table(path: Path, key: str = "", window: str = "") -> list[Row]:
     """Returns the rows of a Parquet file, of one window where `window` names it."""
-    if not window:
-        rows: list[Row] = _parquet(path).read_table(path).to_pylist()
-    elif path.stat().st_size <= LOADED_BYTES_MAX:
-        from pyarrow import compute
-
-        whole = _loaded(path)
-        rows = whole.filter(compute.equal(whole[key], window)).to_pylist()
-    else:
-        rows = _parquet(path).read_table(path, filters=[(key, "==", window)]).to_pylist()
+    if window:
+        return _window(path, key, window)
+    rows: list[Row] = _parquet(path).read_table(path).to_pylist()
     return rows
+
+
+@lru_cache(maxsize=2)
+def _window(path: Path, key: str, window: str) -> list[Row]:
+    """Returns one window's rows, kept for a moment: a replay looks at each file three times."""
+    if path.stat().st_size > LOADED_BYTES_MAX:
+        rows: list[Row] = _parquet(path).read_table(path, filters=[(key, "==", window)]).to_pylist()
+        return rows
+    from pyarrow import compute
+
+    whole = _loaded(path)
+    found: list[Row] = whole.filter(compute.equal(whole[key], window)).to_pylist()
+    return found
 
 
 @lru_cache(maxsize=1)

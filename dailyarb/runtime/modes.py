@@ -19,9 +19,9 @@ _WAIT_MAX_S = 120.0
 class ModeKeeper:
     """Turns what answers prove into changes of the venue's mode.
 
-    A restart, post-only, cancel-only and closed-only end by themselves: after the time the venue named (or ours,
-    doubling) the mode is NORMAL again until an answer says otherwise. Blocked and refused
-    credentials end only when an order is accepted.
+    A restart, post-only, cancel-only and closed-only end by themselves: after the time the venue
+    named (or ours, doubling) the mode is NORMAL again until an answer says otherwise. Blocked and
+    refused credentials end only when an order is accepted.
     """
 
     def __init__(self) -> None:

@@ -231,10 +231,6 @@ class World:
         """Returns orders that have left and not arrived."""
         return [order for order, _ in self.wire.travelling.values()]
 
-    def path_down(self) -> bool:
-        """Says whether no request reaches the order venue."""
-        return self.wire.path_down
-
     def note(self, kind: str, what: object) -> None:
         """Remembers a line of the trace."""
         self.trace.append((self.now_ns, kind, what))

@@ -46,6 +46,12 @@ class Violation(AssertionError):
     """An invariant is broken; the text begins with its number."""
 
 
+class Path(Protocol):
+    """Is the way to the order venue: path_down while no request gets there."""
+
+    path_down: bool
+
+
 class Heard(Protocol):
     """Is what the world knows that the engine was told, and what is still on its way."""
 
@@ -58,6 +64,7 @@ class Heard(Protocol):
     settle_ns: int
     frozen_until: int  # until when the process stands still
     ticks: dict[str, int]  # tick in force as delivered, by market
+    wire: Path
 
     def venue_ns(self) -> int:
         """Returns true venue time."""
@@ -69,10 +76,6 @@ class Heard(Protocol):
 
     def underway(self) -> Iterable[cmd.SignedOrder]:
         """Returns orders that have left and not arrived."""
-        ...
-
-    def path_down(self) -> bool:
-        """Says whether no request reaches the order venue."""
         ...
 
 
@@ -331,7 +334,7 @@ class Oracle:
 
     def _blind(self) -> None:
         """Judges that entries stop once no order path works (F66)."""
-        self.blind = self.blind + 1 if self.heard.path_down() else 0
+        self.blind = self.blind + 1 if self.heard.wire.path_down else 0
         if self.blind > BLIND_MAX:
             raise Violation(f"I5 {self.blind} entries tried while no order path works")
 

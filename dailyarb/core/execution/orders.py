@@ -177,7 +177,7 @@ class Orders:
         return order
 
     def adopt(self, record: OrderAdopted, now: Instant) -> Order:
-        """Takes an order of our wallet that no journal holds: nothing of it is known but its terms."""
+        """Takes an order of our wallet that no journal holds; only its terms are known."""
         unsigned = OrderSigned(
             record.order_id, 0, StrategyId.OPERATOR, IntentKind.ENTRY, record.market_id,
             record.outcome, record.side, record.price_e4, record.size_e6, TIF.GTC, False, 0, 0, 0,

@@ -76,6 +76,9 @@ def _texts(values: Values) -> Iterator[Fault]:
         yield from _word(key, values.get(key), known)
     for name in _list(values, "risk.reduced_strategies"):
         yield from _word("risk.reduced_strategies", name, STRATEGIES)
+    for name in _list(values, "tuning.regions"):
+        key = f"tuning.regions.{name}.strategy"
+        yield from _word(key, values.get(key), STRATEGIES)
 
 
 def _assets(values: Values) -> Iterator[Fault]:

@@ -32,6 +32,7 @@ from dailyarb.core.domain.settings import VenueKind
 from dailyarb.core.engine.engine import MARKETS_MAX, Engine
 from dailyarb.core.engine.state import Birth
 from dailyarb.runtime.arming import arm_when_ready, check_arm
+from dailyarb.runtime.asides import start_asides
 from dailyarb.runtime.asks import Asks
 from dailyarb.runtime.board import BoardWriter
 from dailyarb.runtime.bursts import MarketBursts, SpotBursts
@@ -202,8 +203,7 @@ class EngineRun:
         supervisor.start("gauges", self._gauges())
         if self.guard is not None:
             supervisor.start("keeper", self.guard(), critical=False)
-        if every_ms := self.settings.engine.rehearse_ms:
-            supervisor.start("understudy", Understudy().run(every_ms), critical=False)
+        start_asides(supervisor, self.engine, self.clock, self._emit)
         if self.options.arm:
             supervisor.start("arming", self._arm(), may_end=True)
         if self.options.duration_s is not None:

@@ -270,6 +270,24 @@ class Strategies(Section, frozen=True, kw_only=True):
     X1: X1Settings = X1Settings()
 
 
+class TuningRegion(Section, frozen=True, kw_only=True):
+    """One set of values of a strategy that may be tried: names and values in the same order."""
+
+    strategy: str
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+
+
+class Tuning(Section, frozen=True, kw_only=True):
+    """Thompson sampling over regions of parameters."""
+
+    enabled: bool = False
+    every_s: Annotated[float, Meta(ge=10, le=86_400)] = 900.0
+    kept: Annotated[float, Meta(gt=0, le=1)] = 0.98
+    seed: Annotated[int, Meta(ge=0, le=2**53)] = 1
+    regions: dict[str, TuningRegion] = {}
+
+
 # Absolute 5m moves by UTC hour over their mean: 13,952 windows, 2025-12-18 to 2026-02-20
 # (FINDINGS 7); the two halves of that time agree with correlation 0.88.
 HOUR_FACTORS = (
@@ -421,6 +439,7 @@ class Settings(Section, frozen=True, kw_only=True):
     engine: EngineSettings = EngineSettings()
     feeds: Feeds = Feeds()
     strategies: Strategies = Strategies()
+    tuning: Tuning = Tuning()
     pricing: Pricing = Pricing()
     circuits: Circuits = Circuits()
     degradation: Degradation = Degradation()

@@ -64,10 +64,14 @@ class Heard(Protocol):
     settle_ns: int
     frozen_until: int  # until when the process stands still
     ticks: dict[str, int]  # tick in force as delivered, by market
-    wire: Path
 
     def venue_ns(self) -> int:
         """Returns true venue time."""
+        ...
+
+    @property
+    def wire(self) -> Path:
+        """Returns the way to the order venue."""
         ...
 
     def travelling(self, order_id: str) -> bool:

@@ -72,6 +72,7 @@ def _leader(state: State, watch: Watch, desk: Desk, scene: Scene, now: Instant) 
         move_age_ns=now.mono_ns - lead.burst_ns if lead.burst_ns else 0,
         beta=follower.beta,
         correlation=follower.correlation,
+        lag_s=follower.lag,
     )
 
 

@@ -64,6 +64,7 @@ class Leader:
     move_age_ns: int
     beta: float
     correlation: float
+    lag_s: int = 0  # by which it follows best
 
 
 @dataclass(slots=True)

@@ -42,7 +42,8 @@ class CrossAsset(Taker):
     def believe(self, scene: Scene) -> Belief:
         """Returns the price once the follower's reference has caught up with the leader."""
         gap = self.gap_bp(scene)
-        return Belief(shifted_e4(scene, gap), f"leader leaves {gap:+.1f} bp")
+        lag_s = 0 if scene.leader is None else scene.leader.lag_s
+        return Belief(shifted_e4(scene, gap), f"leader leaves {gap:+.1f} bp, {lag_s} s behind")
 
     def gap_bp(self, scene: Scene) -> float:
         """Returns what the follower's reference has yet to do, decayed by the move's age."""

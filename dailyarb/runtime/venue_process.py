@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import msgspec
 
 from dailyarb.core.domain.errors import ConfigError, Problem
 from dailyarb.core.domain.settings import Settings, VenueKind
+from dailyarb.sim.reference import ASSETS
 from dailyarb.venues import endpoints
 from dailyarb.venues.endpoints import Endpoints
 from dailyarb.venues.polymarket.catalog import Wanted
 
 EMBEDDED, REPLAY = "dailyarb.sim.embedded", "dailyarb.sim.replay"
+WINDOWS = ("5m", "15m")  # which the embedded venues list
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -50,7 +53,11 @@ class Greeting(msgspec.Struct, frozen=True):
 
 
 def venue_argv(settings: Settings) -> list[str]:
-    """Returns the program and words that start the configured venues."""
+    """Returns the program and words that start the configured venues.
+
+    Raises:
+        ConfigError: the embedded venues have no such asset or window.
+    """
     venues = settings.venues
     common = [
         "--seed", str(venues.seed),
@@ -59,6 +66,7 @@ def venue_argv(settings: Settings) -> list[str]:
     if venues.kind is VenueKind.REPLAY:
         what = ["--path", venues.replay_path, "--speed", str(venues.replay_speed)]
         return [sys.executable, "-m", REPLAY, *common, *what]
+    _check_listed(settings)
     labels = dict.fromkeys(w for asset in settings.assets.values() for w in asset.windows)
     what = [
         "--assets", ",".join(settings.assets),
@@ -66,6 +74,26 @@ def venue_argv(settings: Settings) -> list[str]:
         "--rate-scale", str(venues.rate_scale),
     ]  # fmt: skip
     return [sys.executable, "-m", EMBEDDED, *common, *what]
+
+
+def _check_listed(settings: Settings) -> None:
+    """Refuses what the embedded venues do not list, all of it at once."""
+    problems = []
+    for name, asset in settings.assets.items():
+        if name not in ASSETS:
+            what = "is no asset of the embedded venues"
+            problems.append(Problem("config", 0, f"assets.{name}", what, _allowed(ASSETS)))
+        for window in asset.windows:
+            if window not in WINDOWS:
+                what = f"{window} is no window of the embedded venues"
+                key = f"assets.{name}.windows"
+                problems.append(Problem("config", 0, key, what, _allowed(WINDOWS)))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _allowed(names: Iterable[str]) -> str:
+    return f"allowed there: {', '.join(names)}; live venues have the others"
 
 
 def joined_greeting(settings: Settings) -> dict[str, Any] | None:

@@ -28,7 +28,8 @@ import pytest
 from dailyarb.core.domain.events import FeedStatus
 from dailyarb.core.domain.intents import IntentKind
 from dailyarb.core.domain.market import Outcome
-from dailyarb.core.domain.orders import FillState, OrderState
+from dailyarb.core.domain.operator import OperatorVerb
+from dailyarb.core.domain.orders import TERMINAL, FillState, OrderState
 from dailyarb.core.domain.records import (
     FillBooked,
     FillProven,
@@ -42,10 +43,13 @@ from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.view import View
 from dailyarb.core.ledger.ledger import Ledger
 from dailyarb.runtime.board import BoardReader
+from dailyarb.runtime.control import ControlClient
 from dailyarb.runtime.journal_read import Row, decode, walk
 from dailyarb.runtime.launch import stop_process, wait_ready
 from dailyarb.runtime.paths import Places, holder_of
 
+CENT_E6 = 10_000
+READY_S = 60.0  # to the first view, on a machine that is busy with other things
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = [sys.executable, "-m", "dailyarb"]
 # What a test cannot wait for: a minute until absence is believed, seconds for a leg to rest.
@@ -97,7 +101,7 @@ class Engine:
         return self.process.pid
 
     def ready(self) -> Engine:
-        wait_ready(self.machine.places, self.process)
+        wait_ready(self.machine.places, self.process, READY_S)
         return self
 
     def view(self) -> View:
@@ -247,6 +251,31 @@ def settled_down(desk: Machine) -> None:
     """Waits until a halted engine has nothing at the venue and nothing unproven."""
     until(lambda: desk.state()["open_orders"] == [], "all cancelled")
     until(lambda: not unproven(desk.rows()), "every fill is final", 60)
+
+
+def at_rest(desk: Machine, **config: str) -> list[Row]:
+    """Starts an engine, halts it, waits for rest, and returns the journal once it agrees.
+
+    Money and shares are the venue's, no fill is booked twice, nothing was signed while halted,
+    every order came to a proven end, and the journal verifies.
+    """
+    engine = desk.start(config=desk.config(**config)).ready()
+    with ControlClient(desk.places.socket) as control:
+        assert control.send(OperatorVerb.HALT, reason="count").ok
+    until(lambda: "reconciled" in {row.text[:10] for row in engine.view().events}, "reconciled", 90)
+    settled_down(desk)
+    assert engine.terminate() == 0
+    rows, truth = desk.rows(), desk.state()
+    ledger, ours = our_shares(rows)
+    assert ours == theirs(truth), "shares agree with the venue's"
+    assert abs(ledger.accounts.cash - Fraction(truth["cash"]) * 10**6) < CENT_E6
+    booked = [row.record for row in rows if isinstance(row.record, FillBooked)]
+    assert len(booked) == len({(fill.trade_id, fill.order_id) for fill in booked})
+    assert orders_while_halted(rows) == []
+    assert set(last_states(rows).values()) <= TERMINAL, "every order came to a proven end"
+    report = json.loads(desk.run("verify", "--json").stdout)
+    assert report["ok"], report["problems"]
+    return rows
 
 
 def our_shares(rows: list[Row]) -> tuple[Ledger, dict[str, int]]:

@@ -16,28 +16,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
-from dailyarb.core.domain.operator import OperatorVerb
-from dailyarb.core.domain.orders import TERMINAL
 from dailyarb.core.domain.records import Checkpointed, FillBooked, OrderSigned, PairClosed
 from dailyarb.runtime.clock import boot_ns
-from dailyarb.runtime.control import ControlClient
 from dailyarb.runtime.verify import verify
-from tests.processes import (
-    Machine,
-    last_states,
-    machine,
-    orders_while_halted,
-    our_shares,
-    runs,
-    settled_down,
-    theirs,
-    until,
-)
+from tests.processes import Machine, at_rest, machine, runs, until
 
-CENT_E6 = 10_000
 # Checkpoints before every kill; neither a busy machine nor what the kills cost stops the trading.
 HASTY = {
     "checkpoint_s": "0.3",
@@ -95,24 +80,10 @@ class Kills:
 
     def judge(self) -> dict[str, Any]:
         """Starts once more, halts, waits for rest, and compares journal and venue."""
-        desk = self.desk
-        engine = desk.start(config=desk.config(**HASTY)).reconciled()
-        with ControlClient(desk.places.socket) as control:
-            assert control.send(OperatorVerb.HALT, reason="count").ok
-        settled_down(desk)
-        assert engine.terminate() == 0
-        rows, truth = desk.rows(), desk.state()
-        ledger, ours = our_shares(rows)
-        assert ours == theirs(truth), "shares agree with the venue's"
-        assert abs(ledger.accounts.cash - Fraction(truth["cash"]) * 10**6) < CENT_E6
-        booked = [row.record for row in rows if isinstance(row.record, FillBooked)]
-        fills = [(fill.trade_id, fill.order_id) for fill in booked]
-        assert len(fills) == len(set(fills)) > 0
-        assert orders_while_halted(rows) == []
-        assert set(last_states(rows).values()) <= TERMINAL, "every order came to a proven end"
+        rows = at_rest(self.desk, **HASTY)
         assert any(isinstance(row.record, PairClosed) for row in rows)
-        report = json.loads(desk.run("verify", "--json").stdout)
-        assert report["ok"], report["problems"]
+        fills = [row.record for row in rows if isinstance(row.record, FillBooked)]
+        assert fills, "something was traded"
         ready = sorted(self.ready_ms)
         return {
             "kills": self.kills,

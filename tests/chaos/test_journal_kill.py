@@ -136,7 +136,8 @@ def test_a_reader_frozen_inside_a_read_bounds_the_wal(tmp_path: Path) -> None:
         path, "r1", Evidence.SIM, JournalSettings(sync_ms=2, ballast_mib=0, wal_mib_max=1)
     )
     journal.append([OrderMoved("0x1", OrderState.OPEN)], Instant(1, 1))
-    with subprocess.Popen([sys.executable, "-c", READER, str(path)], stdout=subprocess.PIPE) as it:
+    it = subprocess.Popen([sys.executable, "-c", READER, str(path)], stdout=subprocess.PIPE)
+    try:
         assert it.stdout is not None
         assert it.stdout.readline() == b"1\n"
         os.kill(it.pid, signal.SIGSTOP)
@@ -150,7 +151,9 @@ def test_a_reader_frozen_inside_a_read_bounds_the_wal(tmp_path: Path) -> None:
         for _ in range(200):
             journal.append([row], Instant(1, 1))
         assert (tmp_path / "journal.db-wal").stat().st_size == pinned
-        os.kill(it.pid, signal.SIGKILL)
+    finally:
+        it.kill()  # a stopped process would be waited for without end
+        it.communicate()
     last = journal.last_seq
     journal.close()
     assert sum(1 for _ in walk(path)) == last

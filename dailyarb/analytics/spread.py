@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from dailyarb.core.domain.errors import DailyarbError
@@ -57,22 +57,20 @@ def _on_cores(tasks: Sequence[Task], jobs: int, tell: Tell) -> Iterator[Performe
     # Spawned, not forked: a progress bar's thread may be holding a lock.
     context = multiprocessing.get_context("spawn")
     done = count(1)
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        waiting: deque[Future[Performed]] = deque()
-        rest = iter(tasks)
-        try:
-            while True:
-                for task in rest:
-                    future = pool.submit(perform, *task)
-                    future.add_done_callback(lambda _: tell(next(done), len(tasks)))
-                    waiting.append(future)
-                    if len(waiting) >= AHEAD * jobs:
-                        break
-                if not waiting:
-                    return
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    waiting: deque[Future[Performed]] = deque()
+    rest = iter(tasks)
+    pool = ProcessPoolExecutor(jobs, mp_context=context)
+    try:
+        while True:
+            for task in islice(rest, AHEAD * jobs - len(waiting)):
+                future = pool.submit(perform, *task)
+                future.add_done_callback(lambda _: tell(next(done), len(tasks)))
+                waiting.append(future)
+            if not waiting:
+                return
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _on_ray(

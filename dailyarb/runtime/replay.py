@@ -62,6 +62,8 @@ LIST_NS = 600 * SECOND  # before its start, a window is listed
 RESOLVE_NS = 5 * SECOND
 TAIL_NS = 30 * SECOND  # of virtual time behind that, so that the last fill is marked
 SILENT_NS = 60 * SECOND
+# Without an order or a share nothing is due by the clock alone: touch and reference decide.
+IDLE_TICK_NS = SECOND
 _LATE_NS = 1_300 * MS  # how far the settling feed runs behind
 _HISTORY_S = 120
 _IDLE_TICKS_MAX = 1_000
@@ -137,6 +139,7 @@ class Rehearsal:
         self._symbols = {a.settlement_symbol: name for name, a in settings.assets.items()}
         self._settled_ms: dict[str, int] = {}
         self._silent = (0, 0)
+        self._ticked_ns = 0
         self.engine = Engine(settings, self._birth(outlay), (), self._now())
         if outlay.fills.queue is not QueueMode.PRINTS:
             self.engine.books.mark_e6 = 0  # the queue moves with every share at the touch
@@ -279,6 +282,7 @@ class Rehearsal:
             elif self._heap and self._heap[0][0] == due_ns:
                 heapq.heappop(self._heap)[2]()
             else:
+                self._ticked_ns = self.now_ns
                 self._feed(Tick())
         self.now_ns = max(self.now_ns, until_ns)
         return due_ns
@@ -298,6 +302,8 @@ class Rehearsal:
             due_ns = self._heap[0][0]
         deadline = self.engine.next_deadline()
         if deadline is not None:
+            if not self.orders.busy:
+                deadline = max(deadline, self._ticked_ns + IDLE_TICK_NS)
             begin_ns, end_ns = self._silent
             due_ns = min(due_ns, end_ns if begin_ns < deadline < end_ns else deadline)
         filling = self.orders.model.next_due_ns()

@@ -90,6 +90,11 @@ class ReplayOrders:
         self._submits: dict[str, _Submitting] = {}
         self._cancels: dict[str, int] = {}  # order id to when it was asked
 
+    @property
+    def busy(self) -> bool:
+        """Says whether anything of ours is at the venue: orders on their way too, or shares."""
+        return self.model.busy or any(self.positions.values())
+
     def list_market(self, spec: MarketSpec) -> None:
         """Opens a market for orders."""
         self.specs[spec.market_id] = spec

@@ -190,6 +190,11 @@ class FillModel:
             if order.phase is _Phase.RESTING
         ]
 
+    @property
+    def busy(self) -> bool:
+        """Says whether any order is on its way, held or resting."""
+        return bool(self._orders)
+
     def next_due_ns(self) -> int | None:
         """Returns when `advance` is wanted next, or None."""
         return self._plan[0][0] if self._plan else None

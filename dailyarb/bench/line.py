@@ -61,6 +61,7 @@ class Line:
         self._count = 0
         rng = random.Random(f"{profile.seed}/line")
         self._up, self._down = Link(POLYMARKET_WIRE, rng), Link(POLYMARKET_WIRE, rng)
+        self._written = Link(POLYMARKET_WIRE, rng)
         self._streams = {BOOKS: Link(POLYMARKET_WIRE, rng), OURS: Link(POLYMARKET_WIRE, rng)}
         self._roles: dict[str, Outcome] = {}
         self._listed: dict[str, MarketSpec] = {}
@@ -353,9 +354,13 @@ class Line:
         self._send(self._subscription.renew(tokens))
 
     def _send(self, frames: list[bytes]) -> None:
+        """Writes to the market socket: what is sent first arrives first."""
         for frame in frames:
-            text = frame.decode()
-            self._after(self._up.delay_ns(), self._venue.receive, BOOKS, text, self.now_ns)
+            arrives = self._written.carry(self.now_ns)
+            self._after(arrives - self.now_ns, self._received, frame.decode())
+
+    def _received(self, text: str) -> None:
+        self._venue.receive(BOOKS, text, self.now_ns)
 
     def _ping(self) -> None:
         """Keeps the sockets open and expires what the router waits for."""

@@ -13,7 +13,7 @@ from dailyarb.sim.embedded import CALM, Profile
 
 
 def test_nearly_all_pairs_end_complete_and_a_lone_leg_stands_a_quarter_second() -> None:
-    pairs = told(CALM, 60.0, seed=1)
+    pairs = told(CALM, 30.0, seed=1)
 
     found = row("calm", pairs)
 
@@ -25,7 +25,7 @@ def test_nearly_all_pairs_end_complete_and_a_lone_leg_stands_a_quarter_second() 
 
 
 def test_one_seed_is_one_run() -> None:
-    assert told(CALM, 20.0, seed=3) == told(CALM, 20.0, seed=3) != told(CALM, 20.0, seed=4)
+    assert told(CALM, 8.0, seed=3) == told(CALM, 8.0, seed=3) != told(CALM, 8.0, seed=4)
 
 
 def test_the_engine_and_the_venue_agree_to_the_share_and_the_cent() -> None:
@@ -37,7 +37,7 @@ def test_the_engine_and_the_venue_agree_to_the_share_and_the_cent() -> None:
             fills.append(record)
 
     line = Line(settings(), Profile(seed=2, assets=("btc",), rate_scale=CALM), kept)
-    line.run(45.0)
+    line.run(25.0)
 
     truth = line.truth()
     state = line.engine.state

@@ -8,8 +8,9 @@ towards the model (calibration of the model no better than the market's own pric
 Source: FINDINGS 6 (implied over realised 0.95 on 5m, 0.83 on 1h; slow residual of sd 0.035 with
 half-life 40 s). Measured with these gates: on 13 five-minute windows of one evening the mid went
 3.1 c away from the model within 60 s; on 16 hourly windows of one day it came 5.3 c towards it
-within 15 minutes, against some 3 c of fee and half spread. Neither is enough evidence: off by
-default, and not for windows of minutes.
+within 15 minutes. Replayed through the engine, 100 ms from the venue, fees paid: +3.3 c a share on
+53 fills in those 13 windows and +9.1 c on 42 in 9 hourly ones, from quotes sampled once a second,
+which flatters. Not enough evidence: off by default.
 """
 
 from __future__ import annotations

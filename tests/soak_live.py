@@ -46,7 +46,16 @@ STEP_S = 0.1
 FRESH_NS = 500_000_000
 DOWN_S = 1.5  # how long a killed engine stays away, as a supervisor that starts it again
 TARGET = 0.999
-PATIENT = {"late_arrival_ms": "60000", "ask_after_ms": "1000"}  # as a real run has them
+# Patience as a real run has it; limits on losses that an hour does not reach, for a cap of money
+# is no fault. Beside them everything is as the packaged configuration has it.
+PATIENT = {
+    "late_arrival_ms": "60000",
+    "ask_after_ms": "1000",
+    "max_day_loss_usd": "100000.0",
+    "max_drawdown_usd": "100000.0",
+    "loss_streak": "1000",
+    "near_limit": "1.0",
+}
 CENT_E6 = 10_000
 
 

@@ -71,7 +71,6 @@ from dailyarb.runtime.replay_watch import recording_ended
 from dailyarb.runtime.streams import MarketFeed, SpotFeed
 from dailyarb.runtime.supervisor import Supervisor
 from dailyarb.runtime.tape import Life, Tape, TapedEngine
-from dailyarb.runtime.understudy import Understudy
 from dailyarb.runtime.venue_process import (
     Greeting,
     joined_greeting,
@@ -149,7 +148,8 @@ class EngineRun:
             self._at = self._greeting.endpoints
         self.identity = identify(settings, self._greeting, self.log.redactor)
         mode = self.mode = mode_of(settings, self.options.live)
-        recovered = load(self.places.journal, MODE_EVIDENCE[mode])
+        world = self._greeting.world if self._greeting else self.identity.world(mode)
+        recovered = load(self.places.journal, MODE_EVIDENCE[mode], world)
         if self.options.arm:
             check_arm(self.options.arm, settings.instance, mode, recovered.clean)
         birth = Birth(
@@ -161,7 +161,7 @@ class EngineRun:
             salt_base=int.from_bytes(os.urandom(4), "big") >> (32 - SALT_BASE_BITS),
             source=self._greeting.source if self._greeting else "live venues",
             meaningless=self._greeting.meaningless if self._greeting else "",
-            world=self._greeting.world if self._greeting else "",
+            world=world,
             strategies=self.options.strategies,
             rebooted=recovered.rebooted(self.clock.now().mono_ns),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from dailyarb.core.domain.commands import OrderDraft
 from dailyarb.core.domain.errors import Refused, SecretError
 from dailyarb.core.domain.events import Signed
+from dailyarb.core.domain.rung import Mode
 from dailyarb.core.domain.settings import Settings
 from dailyarb.runtime.redaction import Redactor
 from dailyarb.runtime.secrets import resolve
@@ -43,6 +45,14 @@ class Identity(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "Identity(***)"
+
+    def world(self, mode: Mode) -> str:
+        """Returns what stands for the wallet that pays in a live run, "" for play money."""
+        payer = self.wallet or (self.signer.address if isinstance(self.signer, Signer) else "")
+        if mode is not Mode.LIVE or not payer:
+            return ""
+        digest = hashlib.blake2b(payer.lower().encode(), digest_size=8).hexdigest()
+        return f"wallet {digest}"
 
 
 def identify(settings: Settings, greeting: Greeting | None, redactor: Redactor) -> Identity:

@@ -8,13 +8,14 @@ against its chain; `verify` proves those before. A journal that cannot be believ
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.errors import JournalCorrupt, JournalError
-from dailyarb.core.domain.records import Checkpointed, RunEnded, RungSet
+from dailyarb.core.domain.records import Checkpointed, RunEnded, RungSet, RunStarted
 from dailyarb.core.domain.rung import Evidence, Rung
 from dailyarb.core.domain.settings import JournalSettings
 from dailyarb.core.engine import checkpoint
@@ -54,15 +55,16 @@ class Recovered(msgspec.Struct, frozen=True):
         return bool(self.rows) and not self.clean and self.rows[-1].mono_ns > mono_ns
 
 
-def load(path: Path, evidence: Evidence) -> Recovered:
+def load(path: Path, evidence: Evidence, world: str = "") -> Recovered:
     """Returns what a new run has to start from; an instance without a journal is fresh.
 
     Args:
         path: the journal's first file.
         evidence: class of the new run: a checkpoint of another one does not know its money.
+        world: whose money the new run is about, as its `RunStarted` will say.
 
     Raises:
-        JournalError: the files cannot be opened.
+        JournalError: the files cannot be opened, or hold the live money of another wallet.
         JournalCorrupt: the first row that is missing, altered or unreadable.
     """
     if not path.exists():
@@ -73,9 +75,26 @@ def load(path: Path, evidence: Evidence) -> Recovered:
     rows = tuple(decode(path, raw) for _, raw in walk(path, max(0, begin - 1)))
     if not rows:
         return Recovered((), 0, 0, "", True)
+    if evidence is Evidence.LIVE:
+        _refuse_foreign(path, rows, world)
     last = rows[-1]
     codes = [r.record.code for r in rows if isinstance(r.record, RunEnded) and r.run == last.run]
     return Recovered(rows, begin, last.seq, last.run, bool(codes) and codes[-1] == 0)
+
+
+def _refuse_foreign(path: Path, rows: Sequence[Row], world: str) -> None:
+    """Raises JournalError where the newest live run was about other money."""
+    known = ""
+    for row in rows:
+        record = row.record
+        if isinstance(record, RunStarted) and record.evidence is Evidence.LIVE:
+            known = record.world
+        elif isinstance(record, Checkpointed) and row.evidence is Evidence.LIVE:
+            kept = checkpoint.read(record)
+            known = kept.world if kept is not None else known
+    if known and known != world:
+        what = f"its live money is of {known}, these settings trade {world or 'none'}"
+        raise JournalError(f"{path}: foreign state: {what}; use another --instance")
 
 
 def _begin(path: Path, reader: JournalReader, evidence: Evidence) -> int:

@@ -23,7 +23,7 @@ from dailyarb.core.engine import checkpoint
 from dailyarb.runtime.journal import Journal
 from dailyarb.runtime.recover import load, rebuild, set_aside
 from dailyarb.runtime.verify import verify
-from tests.rig import Rig
+from tests.rig import Rig, birth
 
 SETTINGS = JournalSettings(sync_ms=5, ballast_mib=0)
 HALT = RungSet(Rung.HALTED, "ann", "lunch")
@@ -163,3 +163,30 @@ def test_a_vanished_journal_is_begun_anew_too(path: Path) -> None:
         "broken-17-journal.head"
     ]
     assert [row.kind for row in load(path, Evidence.LIVE).rows] == ["RungSet"]
+
+
+def live(path: Path, run: str, world: str) -> None:
+    """Leaves a live run in the journal, about this wallet's money."""
+    journal = Journal(path, run, Evidence.LIVE, SETTINGS)
+    began = RunStarted(run, "0.1.0", Mode.LIVE, Evidence.LIVE, "hash", 1, world)
+    journal.append([began, RunEnded(run, 0, "asked")], Instant(1, 7))
+    journal.close()
+
+
+def test_live_money_of_another_wallet_is_refused_with_a_reason(path: Path) -> None:
+    live(path, "r1", "wallet 1")
+    assert load(path, Evidence.LIVE, "wallet 1").clean
+    with pytest.raises(JournalError, match="foreign state: its live money is of wallet 1"):
+        load(path, Evidence.LIVE, "wallet 2")
+    assert load(path, Evidence.PAPER).last_seq == 2, "play money is nobody's"
+
+
+def test_a_checkpoint_says_whose_live_money_it_is(path: Path) -> None:
+    rig = Rig(who=birth(mode=Mode.LIVE, evidence=Evidence.LIVE, world="wallet 1"))
+    rig.feed(CheckpointDue())
+    journal = Journal(path, "r1", Evidence.LIVE, SETTINGS)
+    journal.append(rig.records(Checkpointed), Instant(1, 7))
+    journal.close()
+    assert load(path, Evidence.LIVE, "wallet 1").checkpoint == 1
+    with pytest.raises(JournalError, match="trade wallet 2"):
+        load(path, Evidence.LIVE, "wallet 2")

@@ -6,7 +6,9 @@ Results come in the order of the tasks, whoever finished first.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import socket
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -59,7 +61,7 @@ def _on_cores(tasks: Sequence[Task], jobs: int, tell: Tell) -> Iterator[Performe
     done = count(1)
     waiting: deque[Future[Performed]] = deque()
     rest = iter(tasks)
-    pool = ProcessPoolExecutor(jobs, mp_context=context)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_with_parent)
     try:
         while True:
             for task in islice(rest, AHEAD * jobs - len(waiting)):
@@ -71,6 +73,14 @@ def _on_cores(tasks: Sequence[Task], jobs: int, tell: Tell) -> Iterator[Performe
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _leave_with_parent() -> None:
+    """Ends this worker when its parent is killed: the pool alone would leave it waiting forever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        watch = threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True)
+        watch.start()
 
 
 def _on_ray(

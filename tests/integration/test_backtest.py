@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import struct
+import subprocess
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -50,6 +53,7 @@ from dailyarb.sim.fills import FillModel
 from dailyarb.sim.fills_types import FillEvent, FillSettings, LatencyLaw, NewOrder
 from dailyarb.sim.foreign.base import DOUBT_NO_PRINTS, DOUBT_NO_REFERENCE, DOUBT_TOKEN, DOUBT_TOUCH
 from dailyarb.sim.replay_markets import DOUBT_SETTLING
+from tests.processes import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WINDOW = ROOT / "tests" / "data" / "btc-updown-5m-1776255900.book_frames.jsonl.zst"
@@ -442,3 +446,33 @@ def test_every_table_is_written_as_csv_and_parquet(say: Any, tmp_path: Path) -> 
         assert rows[0]["queue"] == same[0]["queue"] == "adverse"
     scores = parquet.read_table(folder / "scores.parquet").to_pylist()
     assert scores[0]["net_usd"] == pytest.approx(scores[0]["gross_usd"] - scores[0]["fees_usd"])
+
+
+ORPHAN = """
+import multiprocessing, time
+from concurrent.futures import ProcessPoolExecutor
+from dailyarb.analytics.spread import _leave_with_parent
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(1, mp_context=context, initializer=_leave_with_parent)
+    pool.submit(time.sleep, 0).result()
+    print(*pool._processes, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_sweep_leaves_no_worker_behind(tmp_path: Path) -> None:
+    program = tmp_path / "sweep.py"
+    program.write_text(ORPHAN)
+    words = [sys.executable, str(program)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment) as sweep:
+        assert sweep.stdout is not None
+        worker = int(sweep.stdout.readline())
+        sweep.kill()
+    until(lambda: not Path(f"/proc/{worker}").exists() or ended(worker), "the worker leaves")
+
+
+def ended(pid: int) -> bool:
+    return ") Z " in Path(f"/proc/{pid}/stat").read_text()

@@ -151,8 +151,8 @@ cdef class SpotRouter:
     def take_flow(self, int index):
         """Returns buy_e8, sell_e8, trades since the last call, last_price_e8, last_event_ns, buys.
 
-        Sizes are those of the aggressive side, buys how many of the trades it bought. A symbol with single trades does not count
-        their aggregates again.
+        Sizes are those of the aggressive side; buys is how many of the trades a buyer began. A
+        symbol with single trades does not count their aggregates again.
         """
         cdef SpotSymbol* s = &(<SpotCore*>self.core).symbols[self._index(index)]
         out = (

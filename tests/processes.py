@@ -253,18 +253,18 @@ def settled_down(desk: Machine) -> None:
     until(lambda: not unproven(desk.rows()), "every fill is final", 60)
 
 
-def at_rest(desk: Machine, **config: str) -> list[Row]:
+def at_rest(desk: Machine, code: int = 0, **config: str) -> list[Row]:
     """Starts an engine, halts it, waits for rest, and returns the journal once it agrees.
 
     Money and shares are the venue's, no fill is booked twice, nothing was signed while halted,
-    every order came to a proven end, and the journal verifies.
+    every order came to a proven end, and the journal verifies. `code` is how it has to leave.
     """
     engine = desk.start(config=desk.config(**config)).ready()
     with ControlClient(desk.places.socket) as control:
         assert control.send(OperatorVerb.HALT, reason="count").ok
     until(lambda: "reconciled" in {row.text[:10] for row in engine.view().events}, "reconciled", 90)
     settled_down(desk)
-    assert engine.terminate() == 0
+    assert engine.terminate() == code
     rows, truth = desk.rows(), desk.state()
     ledger, ours = our_shares(rows)
     assert ours == theirs(truth), "shares agree with the venue's"

@@ -16,15 +16,15 @@ from pathlib import Path
 import pytest
 
 from dailyarb.core.domain.operator import OperatorVerb
-from dailyarb.core.domain.records import FillBooked, IntentTaken, RungSet
+from dailyarb.core.domain.records import BreakerMoved, FillBooked, IntentTaken, RungSet
 from dailyarb.core.domain.rung import Rung
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.control import ControlClient
-from dailyarb.runtime.journal_read import list_segments
+from dailyarb.runtime.journal_read import Row, list_segments
 from dailyarb.runtime.paths import holder_of
 from tests.processes import Engine, Machine, at_rest, machine, until
 
-DISK = 3
+DISK, LATCHED = 3, 5
 PATIENT = {"max_loop_lag_ms": "2000", "checkpoint_s": "1.0"}
 SHIM = Path(__file__).with_name("clock_shim.c")
 HOUR_S = 3_600
@@ -179,8 +179,8 @@ def test_stopped_for_thirty_seconds_it_wakes_without_belief_and_loses_nothing(
     until(passed(30), "thirty seconds pass", 40)
     woke = boot_ns()
     engine.signal(signal.SIGCONT)
-    until(lambda: any("stood still" in row.text for row in engine.view().events), "it noticed")
-    until(lambda: engine.view().rung in (Rung.FULL, Rung.REDUCED), "it trades again", 90)
+    until(lambda: any(_noticed(row) for row in desk.rows()), "it noticed")
+    until(lambda: engine.view().rung in (Rung.FULL, Rung.REDUCED), "it trades again", 180)
     early = [
         row
         for row in desk.rows()
@@ -191,6 +191,10 @@ def test_stopped_for_thirty_seconds_it_wakes_without_belief_and_loses_nothing(
     assert early == []
     engine.kill()
     at_rest(desk, **PATIENT)
+
+
+def _noticed(row: Row) -> bool:
+    return isinstance(row.record, BreakerMoved) and "stood still" in row.record.reason
 
 
 @pytest.mark.slow
@@ -244,4 +248,5 @@ def test_a_wall_clock_that_steps_by_an_hour_loses_nothing(
     with ControlClient(desk.places.socket) as control:
         assert control.send(OperatorVerb.HALT, reason="count").ok
     engine.kill()
-    at_rest(desk, **PATIENT)
+    # Requests dated an hour off are refused: that latches, and only a person releases it.
+    at_rest(desk, LATCHED, **PATIENT)

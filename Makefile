@@ -39,7 +39,8 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(INSTALLED): pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install -q 'setuptools>=77' 'cython==3.3.*' 'pysimdjson==7.0.2' 'picows==2.3.1'
+	$(BIN)/python -m pip install -q 'setuptools>=77' 'cython==3.3.*' 'pysimdjson==7.0.2' 'picows==2.3.1' \
+		'mypy==2.4.1' 'msgspec>=0.19'
 	DAILYARB_LINK_ONLY=1 $(BIN)/python -m pip install -q --no-build-isolation -e '.[test,uvloop]'
 	@touch $@
 

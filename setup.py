@@ -13,6 +13,12 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).parent
 # `make` sets this: it installs first and compiles in place after, so as not to compile twice.
 LINK_ONLY = os.environ.get("DAILYARB_LINK_ONLY") == "1"
+# A wheel carries the core compiled by mypyc: the same source, nearly twice as fast. An editable
+# tree runs the source itself, so that an edit needs no build; DAILYARB_PURE=1 leaves it out.
+COMPILED_ROOMS = ("book", "execution", "engine", "ledger", "pricing", "risk", "strategies")
+COMPILE = "bdist_wheel" in sys.argv and os.environ.get("DAILYARB_PURE") != "1"
+# Stay interpreted: others make subclasses of what is in them.
+INTERPRETED = ("engine/engine.py",)
 # `make sanitize` sets this to build with address and undefined-behaviour checks.
 SANITIZE = os.environ.get("DAILYARB_SANITIZE") == "1"
 CHECKS = ["-fsanitize=address,undefined"]
@@ -48,6 +54,22 @@ def extension(path: Path) -> Extension:
     )
 
 
+def core_extensions() -> list[Extension]:
+    """Returns the extensions of the core's rooms, compiled from their annotated source."""
+    from mypyc.build import mypycify
+
+    core = ROOT / "dailyarb" / "core"
+    modules = [
+        str(path.relative_to(ROOT))
+        for room in COMPILED_ROOMS
+        for path in sorted((core / room).glob("*.py"))
+        if path.name != "__init__.py" and str(path.relative_to(core)) not in INTERPRETED
+    ]
+    return mypycify(
+        modules, opt_level="3", debug_level="0", multi_file=True, group_name="dailyarb_core"
+    )
+
+
 class ShipData(build_py):
     """Copies config.toml and the themes into the built package; an editable one reads the tree."""
 
@@ -71,5 +93,6 @@ setup(
     else cythonize(
         [extension(path) for path in sorted((ROOT / "dailyarb").rglob("*.pyx"))],
         compiler_directives={"language_level": "3"},
-    ),
+    )
+    + (core_extensions() if COMPILE else []),
 )

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from itertools import count, islice
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from dailyarb.core.domain.errors import DailyarbError
@@ -79,8 +80,12 @@ def _leave_with_parent() -> None:
     """Ends this worker when its parent is killed: the pool alone would leave it waiting forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        watch = threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True)
-        watch.start()
+        threading.Thread(target=_leave_after, args=(parent,), daemon=True).start()
+
+
+def _leave_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _on_ray(

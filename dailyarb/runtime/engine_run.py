@@ -247,8 +247,6 @@ class EngineRun:
         self.orders = own or order_path(at, identity, self.clock, self._emit, self.dials)
         signer = WatchedSigner(identity.signer, own.signed) if own else identity.signer
         questions = MixedQuestions(own, self.asks) if own else self.asks
-        self.binance = Binance(at.binance_http)
-        self._readers.append(self.binance.reader)
         self._clob = clob
         self.shell = Shell(
             engine,

@@ -8,6 +8,7 @@ from pathlib import Path
 from dailyarb import __version__
 from dailyarb.verbs.parser_evidence import (
     add_backtest,
+    add_diff,
     add_evidence,
     add_recordings,
     add_report,
@@ -388,5 +389,6 @@ def build() -> argparse.ArgumentParser:
     add_report(sub)
     add_evidence(sub)
     add_recordings(sub)
+    add_diff(sub)
     _files(sub)
     return parser

@@ -58,12 +58,6 @@ def _latency(state: State, event: ev.LatencyReport, now: Instant, out: list[Comm
     state.seen.latency, state.seen.buckets = event.stages, event.buckets
 
 
-def _parameters(state: State, event: ev.ParametersChosen, now: Instant, out: list[Command]) -> None:
-    del out
-    state.parameters[event.strategy] = dict(event.values)
-    state.tell("MODE", f"parameters of {event.strategy}: {dict(event.values)}", now)
-
-
 HANDLERS: dict[type[ev.Fact], Handler] = {
     ev.Tick: _tick,
     ev.TopChanged: market_data.on_top,

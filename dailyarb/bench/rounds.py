@@ -6,10 +6,15 @@ ratio to the best peer is the median of the ratios round by round.
 
 from __future__ import annotations
 
+import importlib
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
 
 Contender = Callable[[], object]
 
@@ -51,7 +56,18 @@ def compare(
         for each in draw.sample(sorted(contenders), len(contenders)):
             count = max(1, calls // loops[each])
             times[each].append(cpu_ns(contenders[each], count) / loops[each])
+    return row(name, times)
+
+
+def row(name: str, times: Mapping[str, Sequence[float]]) -> dict[str, object]:
+    """Returns one row: medians, and the median of the ratios round by round.
+
+    Args:
+        name: what was measured.
+        times: nanoseconds of each round by contender; ours is "ours", the others are peers.
+    """
     medians = {each: statistics.median(found) for each, found in times.items()}
+    peers = [each for each in times if each != "ours"]
     best = min(peers, key=medians.__getitem__, default=None)
     ratio = None
     if best is not None:
@@ -64,3 +80,36 @@ def compare(
         "peers": {each: round(medians[each], 1) for each in peers},
         "ratio_to_best_peer": ratio,
     }
+
+
+def installed(name: str) -> Any:
+    """Returns a module, or None when it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+@contextmanager
+def served(child: Callable[..., None], *words: object) -> Iterator[tuple[Connection, Any]]:
+    """Runs a server in a process of its own; gives the pipe to it and the first it said.
+
+    Args:
+        child: what the process runs, given its end of the pipe and the words.
+
+    Raises:
+        EOFError: it ended before it said anything.
+        TimeoutError: it said nothing in 30 s.
+    """
+    context = get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=child, args=(there, *words), daemon=True)
+    process.start()
+    there.close()  # so that its end is seen here
+    try:
+        if not here.poll(30):
+            raise TimeoutError("the benchmark's server did not start")
+        yield here, here.recv()
+    finally:
+        process.terminate()
+        process.join(5)

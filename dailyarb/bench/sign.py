@@ -9,9 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import importlib
 from collections.abc import Callable
-from types import ModuleType
 
 from coincurve import PrivateKey
 
@@ -22,7 +20,7 @@ from dailyarb._fast.order import (
     domain_separator,
     keccak256,
 )
-from dailyarb.bench.rounds import Contender, compare
+from dailyarb.bench.rounds import Contender, compare, installed
 from dailyarb.core.domain.commands import OrderDraft
 from dailyarb.core.domain.market import Side
 from dailyarb.core.domain.orders import TIF
@@ -49,14 +47,6 @@ DRAFT = OrderDraft(
 )
 
 
-def _module(name: str) -> ModuleType | None:
-    """Returns a module, or None when it is not installed."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
-
-
 def _by_hand(keccak: Callable[[bytes], bytes], address: str) -> Contender:
     """Returns a contender in Python: words by to_bytes, coincurve with the key kept."""
     key = PrivateKey(KEY)
@@ -78,9 +68,9 @@ def _by_hand(keccak: Callable[[bytes], bytes], address: str) -> Contender:
 
 def _official() -> Contender | None:
     """Returns the official client's builder, or None when it is not installed."""
-    builders = _module("py_clob_client_v2.order_builder.builder")
-    signers = _module("py_clob_client_v2.signer")
-    types = _module("py_clob_client_v2.clob_types")
+    builders = installed("py_clob_client_v2.order_builder.builder")
+    signers = installed("py_clob_client_v2.signer")
+    types = installed("py_clob_client_v2.clob_types")
     if builders is None or signers is None or types is None:
         return None
     builder = builders.OrderBuilder(signers.Signer("0x" + KEY.hex(), CHAIN_ID))
@@ -97,7 +87,7 @@ def _sign_row(rounds: int) -> dict[str, object]:
     """Measures one order from draft to JSON; the peers stop at the signature."""
     signer = Signer(KEY)
     peers: dict[str, Contender] = {}
-    crypto = _module("Crypto.Hash.keccak")
+    crypto = installed("Crypto.Hash.keccak")
     if crypto is not None:
 
         def pycryptodome(blob: bytes) -> bytes:
@@ -137,7 +127,7 @@ def _keccak_row(rounds: int) -> dict[str, object]:
             hashlib.sha3_256(short).digest(),
         )
     }
-    crypto = _module("Crypto.Hash.keccak")
+    crypto = installed("Crypto.Hash.keccak")
     if crypto is not None:
         peers["pycryptodome"] = lambda: (
             crypto.new(digest_bits=256, data=long).digest(),

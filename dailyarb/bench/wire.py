@@ -15,7 +15,6 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
 import aiohttp
@@ -24,6 +23,7 @@ from picows import WSFrame, WSListener, WSTransport, ws_connect
 from websockets.asyncio.client import connect
 
 from dailyarb._fast.router import BookRouter
+from dailyarb.bench.rounds import row, served
 from dailyarb.core.domain.clock import ManualClock
 from dailyarb.core.domain.commands import SignedOrder, Submit
 from dailyarb.core.domain.events import Event, SubmitResult
@@ -238,7 +238,7 @@ async def _receive(port: int, rounds: int) -> dict[str, object]:
             times[name].append((time.thread_time_ns() - begun) / MESSAGES)
     for _, end in made.values():
         end()
-    return _row("receive, decode and apply a price_change from a socket, CPU", times)
+    return row("receive, decode and apply a price_change from a socket, CPU", times)
 
 
 class _Seal:
@@ -293,8 +293,8 @@ async def _orders(port: int, rounds: int) -> list[dict[str, object]]:
     assert all(isinstance(event, SubmitResult) for event in answered)
     written = path.written.percentile(50)
     return [
-        _row("POST an order on a warm connection, call to answer, p50", middle),
-        _row("POST an order on a warm connection, call to answer, p99", tail),
+        row("POST an order on a warm connection, call to answer, p50", middle),
+        row("POST an order on a warm connection, call to answer, p99", tail),
         {
             "name": "decision to order handed to the kernel, p50",
             "unit": "ns",
@@ -311,36 +311,11 @@ async def _timed(work: Callable[[], Awaitable[None]]) -> float:
     return float(time.perf_counter_ns() - begun)
 
 
-def _row(name: str, times: dict[str, list[float]]) -> dict[str, object]:
-    """Returns one row: medians, and the median of the ratios round by round."""
-    medians = {each: statistics.median(found) for each, found in times.items()}
-    peers = [each for each in times if each != "ours"]
-    best = min(peers, key=medians.__getitem__)
-    pairs = zip(times["ours"], times[best], strict=True)
-    return {
-        "name": name,
-        "unit": "ns",
-        "ours": round(medians["ours"], 1),
-        "peers": {each: round(medians[each], 1) for each in peers},
-        "ratio_to_best_peer": round(statistics.median(a / b for a, b in pairs), 4),
-    }
-
-
 def run(rounds: int = 7) -> list[dict[str, object]]:
     """Returns the rows of the wire benchmark."""
-    context = get_context("spawn")
-    here, there = context.Pipe()
-    child = context.Process(target=_child, args=(there,), daemon=True)
-    child.start()
-    try:
-        if not here.poll(30):
-            raise TimeoutError("the benchmark's server did not start")
-        streams, posts = here.recv()
+    with served(_child) as (_, (streams, posts)):
 
         async def measure() -> list[dict[str, object]]:
             return [await _receive(streams, rounds), *await _orders(posts, rounds)]
 
         return asyncio.run(measure())
-    finally:
-        child.terminate()
-        child.join(5)

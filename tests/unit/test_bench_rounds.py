@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from multiprocessing.connection import Connection
+
 import pytest
 
 from dailyarb.bench import board, sign
-from dailyarb.bench.rounds import compare
+from dailyarb.bench.rounds import compare, served
 
 
 def test_a_row_names_the_best_peer_by_its_median() -> None:
@@ -41,3 +43,24 @@ def test_every_bench_gives_rows(run: object) -> None:
         assert set(row) == {"name", "unit", "ours", "peers", "ratio_to_best_peer"}
         assert row["ours"] > 0
         assert row["peers"]
+
+
+def _ends(pipe: Connection) -> None:
+    pipe.close()
+
+
+def _echoes(pipe: Connection, word: str) -> None:
+    pipe.send(word)
+    pipe.send(pipe.recv())
+
+
+def test_a_server_is_heard_and_answered_over_its_pipe() -> None:
+    with served(_echoes, "ready") as (pipe, first):
+        assert first == "ready"
+        pipe.send(7)
+        assert pipe.recv() == 7
+
+
+def test_a_server_that_ends_at_once_is_an_error_and_no_wait() -> None:
+    with pytest.raises(EOFError), served(_ends):
+        pytest.fail("it said nothing")

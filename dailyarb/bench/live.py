@@ -36,6 +36,7 @@ JUMP_MS = 40.0
 WARM_S = 26.0  # the basis needs a third of a minute of the reference
 INSTANCE = "bench"
 STAGES = ("tick_to_decision", "decision_to_order", "tick_to_order", "sign", "decode")
+ENGINE = (("orders", "orders"), ("frames_hz", "frames/s"), ("cpu_percent", "%"), ("rss_mb", "MB"))
 
 CONFIG = """
 schema_version = 1
@@ -87,12 +88,15 @@ def run(rounds: int = 1) -> list[dict[str, Any]]:
     core = engine_core(-1, cores)
     stay_off(core)
     found: dict[str, list[dict[str, float]]] = {"plain": [], "console": [], "echo": []}
-    for _ in range(max(1, min(rounds, 3))):
-        found["plain"].append(_turn(console=False, cores=cores))
-        found["console"].append(_turn(console=True, cores=cores))
-        trips = asyncio.run(echo.measure(SECONDS, RATE_HZ, JUMP_MS, core))
-        _, p50, _, p99, p999, _ = trips.snapshot()
-        found["echo"].append({"p50": p50 / 1e3, "p99": p99 / 1e3, "p999": p999 / 1e3})
+    try:
+        for _ in range(max(1, min(rounds, 3))):
+            found["plain"].append(_turn(console=False, cores=cores))
+            found["console"].append(_turn(console=True, cores=cores))
+            trips = asyncio.run(echo.measure(SECONDS, RATE_HZ, JUMP_MS, core))
+            _, p50, _, p99, p999, _ = trips.snapshot()
+            found["echo"].append({"p50": p50 / 1e3, "p99": p99 / 1e3, "p999": p999 / 1e3})
+    finally:
+        allow(cores)  # what is measured next has all of them again
     return list(_rows(found))
 
 
@@ -118,10 +122,10 @@ def _rows(found: dict[str, list[dict[str, float]]]) -> Iterator[dict[str, Any]]:
                     "peers": {},
                     "ratio_to_best_peer": None,
                 }
-        for name in ("orders", "frames_hz", "cpu_percent", "rss_mb"):
+        for name, unit in ENGINE:
             yield {
                 "name": f"engine.{name}{tail}",
-                "unit": "",
+                "unit": unit,
                 "ours": _median(found[turn], name),
                 "peers": {},
                 "ratio_to_best_peer": None,

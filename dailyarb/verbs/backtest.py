@@ -220,13 +220,17 @@ def free_cores(arguments: Namespace) -> int:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[float, int], None]]:
-    """Gives what tells of progress: a bar on stderr, nothing where stderr is no terminal."""
+def progress(label: str = "worlds") -> Iterator[Callable[[float, int], None]]:
+    """Gives what tells of progress: a bar on stderr, nothing where stderr is no terminal.
+
+    Args:
+        label: what is counted.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = ("worlds", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (label, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -6,6 +6,7 @@ import importlib
 import os
 import pkgutil
 import platform
+import re
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,22 +14,29 @@ from typing import Any
 
 import dailyarb
 from dailyarb import bench as room
+from dailyarb.verbs.backtest import progress
 from dailyarb.verbs.output import Column, Output, UsageError, number
 
 Result = dict[str, Any]
 
 
 def bench(arguments: Namespace, out: Output) -> int:
-    """Runs the benchmarks; text as they come, or one JSON object."""
+    """Runs the benchmarks; one table of all, or one JSON object."""
     if not 1 <= arguments.rounds <= 1000:
         raise UsageError("--rounds: allowed 1 to 1000")
     chosen = [name for name in modules() if arguments.only in name]
     if not chosen:
         raise UsageError(f"--only {arguments.only}: known are {', '.join(modules())}")
     results: list[Result] = []
-    for name in chosen:
-        out.warn(f"bench {name} ...")
-        results += run_module(name, arguments.rounds)
+    with progress("benchmarks") as tell:
+        for done, name in enumerate(chosen):
+            tell(done, len(chosen))
+            out.warn(f"bench {name} ...")
+            try:
+                results += run_module(name, arguments.rounds)
+            except ModuleNotFoundError as error:
+                out.warn(f"bench {name}: left out, {error}; pip install 'dailyarb[bench]'")
+        tell(len(chosen), len(chosen))
     if out.json:
         out.value({"machine": machine(), "benchmarks": results})
         return 0
@@ -61,14 +69,18 @@ def _load(name: str) -> Any:
 
 
 def shaped(result: Result) -> Result:
-    """Returns a result in the shape of the JSON: `ns_p50` beside what the module said.
+    """Returns a result in the shape of the JSON: nanoseconds beside what the module said.
 
-    A rate has no median in nanoseconds and keeps `ours` and `unit` alone.
+    They are under `ns_p50`, or the quantile that the name tells: `ns_p99`, `ns_p999`. What is no
+    time, as a rate or a size, keeps `ours` and `unit` alone.
     """
-    scale = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}.get(str(result.get("unit", "")))
+    whole = {"peers": {}, "ratio_to_best_peer": None, **result}
+    scale = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}.get(result["unit"])
     if scale is None:
-        return result
-    return {"name": result["name"], "ns_p50": round(result["ours"] * scale, 1), **result}
+        return whole
+    quantile = re.search(r"\bp(50|99|999)\b", result["name"])
+    key = f"ns_{quantile[0] if quantile else 'p50'}"
+    return {"name": result["name"], key: round(result["ours"] * scale, 1), **whole}
 
 
 def _peers(peers: dict[str, float] | None) -> str:

@@ -553,6 +553,47 @@ class TestBench:
         rate = {"name": "y", "unit": "frames/s", "ours": 1e6, "peers": {}}
         assert "ns_p50" not in bench.shaped(rate)
 
+    @pytest.mark.parametrize("name", ["post, p99", "server.p99, console", "inside.p99"])
+    def test_a_tail_is_not_called_a_median(self, name) -> None:
+        shown = bench.shaped({"name": name, "unit": "ns", "ours": 7.0})
+        assert shown["ns_p99"] == 7.0
+        assert "ns_p50" not in shown
+
+    def test_every_row_has_peers_and_ratio_though_nobody_else_was_measured(self) -> None:
+        shown = bench.shaped({"name": "pairs", "unit": "%", "ours": 99.0, "low": 98.0})
+        assert shown["peers"] == {}
+        assert shown["ratio_to_best_peer"] is None
+        assert shown["low"] == 98.0
+
+    def test_json_is_one_object_of_the_machine_and_the_chosen_rows(self, say) -> None:
+        code, text, err = say("bench", "--only", "board", "--rounds", "1", "--json")
+        assert code == 0
+        answer = json.loads(text)
+        assert set(answer) == {"machine", "benchmarks"}
+        assert answer["machine"]["cores"] >= 1
+        assert answer["benchmarks"]
+        for row in answer["benchmarks"]:
+            assert {"name", "ns_p50", "unit", "ours", "peers", "ratio_to_best_peer"} == set(row)
+        assert err == "bench board ...\n"
+
+    def test_people_see_a_table_with_units(self, say) -> None:
+        code, text, _ = say("bench", "--only", "board", "--rounds", "1")
+        assert code == 0
+        machine, titles, *rows = text.splitlines()
+        assert " cores, load " in machine
+        assert re.split(r" {2,}", titles) == ["what", "ours", "peers", "ours / best peer"]
+        assert all(re.search(r" \d[\d,]*\.\d  ns  ", row) for row in rows)
+
+    def test_what_needs_a_package_that_is_absent_is_left_out_and_told(
+        self, say, monkeypatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "trustme", None)
+        code, text, err = say("bench", "--only", "tls", "--rounds", "1", "--json")
+        assert code == 0
+        assert json.loads(text)["benchmarks"] == []
+        assert "trustme" in err
+        assert "dailyarb[bench]" in err
+
     def test_an_unknown_module_is_bad_usage(self, say) -> None:
         code, _, err = say("bench", "--only", "no-such-module")
         assert code == Exit.USAGE

@@ -218,7 +218,7 @@ def test_absence_proves_nothing_before_late_arrival(s1: Rig) -> None:
     asked_early = s1.clock.now().mono_ns
     s1.advance(61)
     s1.feed(OrderReport(order_id, asked_early, False))  # an old question, answered late
-    assert s1.state.orders.by_id[order_id].state is OrderState.UNKNOWN
+    assert s1.state.orders.by_id[order_id].state is OrderState.QUARANTINED
     s1.feed(OrderReport(order_id, s1.clock.now().mono_ns, False))
     assert s1.state.orders.by_id[order_id].state is OrderState.CANCELLED
 

@@ -156,6 +156,8 @@ def _decisions() -> tuple[DecisionRow, ...]:
             50,
             edge - 210,
             "" if gate else "sent",
+            edge / 100,
+            1.1,
         )
 
     return (
@@ -325,11 +327,11 @@ def _assets() -> tuple[AssetRow, ...]:
 
 def _funnel() -> tuple[FunnelRow, ...]:
     return (
-        FunnelRow("passed all gates", 102), FunnelRow("sent", 96), FunnelRow("acknowledged", 95),
+        FunnelRow("passed gates", 102), FunnelRow("sent", 96), FunnelRow("acknowledged", 95),
         FunnelRow("filled any", 41), FunnelRow("confirmed", 40),
         FunnelRow("FAK found no match", 31, True), FunnelRow("we cancelled", 17, True),
         FunnelRow("post-only would cross", 4, True), FunnelRow("still resting", 2, True),
-        FunnelRow("REJECTED balance", 1, True), FunnelRow("unknown outcome", 0, True),
+        FunnelRow("REJECTED balance", 1, True), FunnelRow("unknown", 0, True),
     )  # fmt: skip
 
 

@@ -262,6 +262,8 @@ def united(number: float | None, unit: str, decimals: int = 1) -> str:
             if abs(number) >= 1000 or unit == "s"
             else f"{number:.0f}ms"
         )
+    if unit == "1e-5$":
+        return f"{number / 1e5:.5f}" if number else "0.00"
     if unit in {"$", "usd", "USD"}:
         return f"{plain(number, 2 if abs(number) < 100 else 0)}"
     if unit in {"", "n", "count"}:

@@ -75,13 +75,14 @@ class Scene:
 
     @property
     def market(self) -> Desk | None:
-        """Returns the selected market, else the first."""
+        """Returns the selected market, else the first that is open, else the first."""
         if self.view is None or not self.view.markets:
             return None
         for desk in self.view.markets:
             if desk.market_id == self.selected:
                 return desk
-        return self.view.markets[0]
+        running = (d for d in self.view.markets if d.start_ns <= self.wall_ns < d.end_ns)
+        return next(running, self.view.markets[0])
 
     @property
     def blocked(self) -> tuple[Desk, GateHit] | None:

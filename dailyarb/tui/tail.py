@@ -80,7 +80,11 @@ def parsed(raw: bytes) -> LogLine:
     if not isinstance(fields, dict):
         return LogLine("", "?", "", "", text, text)
     stamp = str(fields.get("ts", ""))
-    rest = " ".join(f"{key}={_short(field)}" for key, field in fields.items() if key not in _HEAD)
+    rest = " ".join(
+        f"{key}={_short(field)}"
+        for key, field in fields.items()
+        if key not in _HEAD and field != ""
+    )
     return LogLine(
         stamp[11:23], str(fields.get("lvl", "")), str(fields.get("evt", "")),
         str(fields.get("mkt", "")), rest, text,

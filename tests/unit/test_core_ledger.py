@@ -202,6 +202,20 @@ def paid(number: int, wall_ns: int, ledger: Ledger) -> None:
     ledger.apply(PayoutBooked(market_id, 10_000, 10 * SHARE), wall_ns)
 
 
+def test_drawdown_is_the_deepest_fall_below_the_peak() -> None:
+    ledger = folded(
+        fill("t1", 10),
+        fill("t2", -10, 6_000, fee_e6=100_000),  # +1.00 less a fee of 0.10
+        fill("t3", 10),
+        fill("t4", -10, 3_000),  # -2.00
+        fill("t5", 10),
+        fill("t6", -10, 5_500),  # +0.50
+    )
+    for tally in (ledger.pnl.total, ledger.pnl.strategies[StrategyId.S1]):
+        assert (tally.net_e6, tally.peak_e6) == (-600_000, 900_000)
+        assert tally.drawdown_e6 == 2_000_000, "a later gain takes nothing off it"
+
+
 def test_books_are_shut_once_decided_long_ago_and_all_is_proven() -> None:
     ledger = Ledger()
     paid(1, 100, ledger)

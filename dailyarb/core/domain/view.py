@@ -64,7 +64,7 @@ class Desk(Pane, frozen=True, gc=False):
     strike: float | None  # settling value at the open
     settle: float | None  # newest settling value
     spot: float | None  # Binance mid
-    dist_bp: float | None  # settling estimate against strike
+    dist_bp: float | None  # settling price against strike
     basis_bp: float | None
     fair_e4: int | None  # model P(UP)
     edge_e4: int | None  # best edge at the touch over both sides, before fee
@@ -125,6 +125,8 @@ class DecisionRow(Pane, frozen=True, gc=False):
     margin_e4: int
     net_e4: int
     note: str = ""
+    now: float = 0.0  # the gate's number and its limit, in the gate's unit
+    limit: float = 0.0
 
 
 class OrderRow(Pane, frozen=True, gc=False):

@@ -158,7 +158,9 @@ def _decision(
         fee_e4=fee,
         margin_e4=0,
         net_e4=net,
-        note=intent.note if intent else f"{blocked.now:g} / {blocked.limit:g}" if blocked else "",
+        note=intent.note if intent else "",
+        now=blocked.now if blocked else 0.0,
+        limit=blocked.limit if blocked else 0.0,
     )
 
 

@@ -12,7 +12,7 @@ from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.units import SECOND, SETTLE_ONE_E18
 from dailyarb.core.domain.view import Desk as DeskRow
 from dailyarb.core.domain.view import GateHit, Touch
-from dailyarb.core.engine.scenes import settle_estimate, strike_of
+from dailyarb.core.engine.scenes import strike_of
 from dailyarb.core.engine.state import Desk, State
 from dailyarb.core.engine.trading import mark_e4
 from dailyarb.core.risk.exposure import Outlook
@@ -28,10 +28,9 @@ def desk_row(state: State, desk: Desk, outlooks: dict[str, Outlook], now: Instan
     asset = state.assets[spec.asset]
     up, down = book.top(Outcome.UP), book.top(Outcome.DOWN)
     strike = strike_of(desk, asset)
-    estimate = settle_estimate(desk, asset, asset.ref.mid_e8)
     dist = None
-    if strike and estimate:
-        dist = math.log(estimate * SETTLE_ONE_E18 / strike) * 1e4
+    if strike and asset.ref.settle_e18:
+        dist = math.log(asset.ref.settle_e18 / strike) * 1e4
     fair = desk.scene.fair_e4 if desk.scene else None
     edge, outcome = _edge(fair, up, down)
     pos = {o: state.ledger.size_e6(spec.market_id, o) for o in Outcome}

@@ -49,6 +49,7 @@ def _row(state: State, key: str, tally: Tally, open_e6: int) -> PnlRow:
         wins=tally.wins,
         losses=tally.losses,
         volume_e6=tally.volume_e6,
+        max_drawdown_e6=tally.drawdown_e6,
         markout_5s_e4=sum(marks) / len(marks) if marks else None,
     )
 

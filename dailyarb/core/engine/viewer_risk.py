@@ -98,14 +98,14 @@ def funnel_rows(tallies: Tallies) -> tuple[FunnelRow, ...]:
     """Returns the order funnel and the reasons for not filling."""
     stages = [
         FunnelRow("evaluated", tallies.evaluated),
-        FunnelRow("passed all gates", tallies.acted),
+        FunnelRow("passed gates", tallies.acted),
         FunnelRow("sent", tallies.sent),
         FunnelRow("acknowledged", tallies.acked),
         FunnelRow("filled any", tallies.filled),
         FunnelRow("rejected", tallies.rejected, True),
-        FunnelRow("killed, no match", tallies.killed, True),
-        FunnelRow("cancelled by us", tallies.cancelled, True),
-        FunnelRow("unknown outcome", tallies.unknown, True),
+        FunnelRow("no match", tallies.killed, True),
+        FunnelRow("we cancelled", tallies.cancelled, True),
+        FunnelRow("unknown", tallies.unknown, True),
     ]
     reasons = [FunnelRow(r, n, True) for r, n in tallies.reasons.most_common(6)]
     return (*stages, *reasons)

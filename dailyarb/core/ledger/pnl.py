@@ -30,11 +30,18 @@ class Tally:
     wins: int = 0
     losses: int = 0
     volume_e6: int = 0
+    peak_e6: int = 0  # highest net so far
+    drawdown_e6: int = 0  # deepest fall of net below its peak
 
     @property
     def net_e6(self) -> int:
         """Returns realised results less fees."""
         return self.realised_e6 - self.fees_e6
+
+    def mark(self) -> None:
+        """Moves peak and drawdown to where net is now; open positions have no part in them."""
+        self.peak_e6 = max(self.peak_e6, self.net_e6)
+        self.drawdown_e6 = max(self.drawdown_e6, self.peak_e6 - self.net_e6)
 
 
 @dataclass(slots=True)
@@ -56,11 +63,13 @@ class Pnl:
             tally.volume_e6 += abs(fill.cash_e6)
         for result in results:
             self._result(result, label, fill.match_ns)
+        self._mark({fill.strategy, *(r.strategy for r in results)}, label, fill.match_ns)
 
     def close(self, label: str, results: list[Realised], wall_ns: int) -> None:
         """Counts the results of a payout or merge."""
         for result in results:
             self._result(result, label, wall_ns)
+        self._mark({r.strategy for r in results}, label, wall_ns)
 
     def day(self, wall_ns: int) -> Tally:
         """Returns the tally of the UTC day of this moment."""
@@ -88,6 +97,11 @@ class Pnl:
             self.hours.setdefault((strategy, wall_ns // HOUR_NS), Tally()),
             self.days.setdefault(wall_ns // DAY_NS, Tally()),
         ]
+
+    def _mark(self, strategies: set[StrategyId], label: str, wall_ns: int) -> None:
+        for strategy in strategies:
+            for tally in self._tallies(strategy, label, wall_ns):
+                tally.mark()
 
     def _result(self, result: Realised, label: str, wall_ns: int) -> None:
         won = result.closed and result.life_e6 > 0

@@ -76,7 +76,8 @@ class Orders(TablePane):
 def _order(row: OrderRow, scene: Scene) -> Record:
     status = order_word(row)
     age = row.age_ms + (scene.since_ms if row.state in LIVE else 0)
-    detail = f" {row.reason}" if row.reason else ""
+    said = row.reason.removeprefix("CANCELED").lstrip("_")  # the venue's word for the status
+    detail = f" {said}" if said else ""
     cells: dict[str, Cell] = {
         "time": f.clock(row.sent_wall_ns, scene.local_time),
         "market": row.label,
@@ -168,11 +169,9 @@ class Funnel(LinePane):
             return [line("No order has passed the gates yet.", width, "old")]
         stages = [row for row in view.funnel if not row.loss]
         losses = [row for row in view.funnel if row.loss]
-        first = stages[0].count if stages else 0
-        left = [("ORDER FUNNEL", "n", "%")] + [
-            (row.name, f.count(row.count), f.percent(row.count, first)) for row in stages
-        ]
-        right = [("NOT FILLED BECAUSE", "n", "%")] + [_loss(row, first) for row in losses]
+        sent = next((row.count for row in stages if row.name == "sent"), 0)
+        left = [("ORDER FUNNEL", "n", "sent")] + [_share(row, sent) for row in stages]
+        right = [("NOT FILLED", "n", "sent")] + [_share(row, sent) for row in losses]
         if height >= len(left) + len(right) + 1 or width < 60:
             return [_funnel_line(part, width) for part in (*left, ("", "", ""), *right)]
         half = (width - 2) // 2
@@ -185,8 +184,10 @@ class Funnel(LinePane):
         ]
 
 
-def _loss(row: FunnelRow, first: int) -> tuple[str, str, str]:
-    return row.name, f.count(row.count), f.percent(row.count, first)
+def _share(row: FunnelRow, sent: int) -> tuple[str, str, str]:
+    """Returns a row with its share of the orders sent; evaluations before that have none."""
+    share = f.percent(row.count, sent) if row.name not in {"evaluated", "passed gates"} else ""
+    return row.name, f.count(row.count), share
 
 
 def _funnel_line(part: tuple[str, str, str], width: int) -> Line:

@@ -56,8 +56,7 @@ class Signals(TablePane):
         if last is None:
             return [line("no decision about this market yet", width, "old")]
         if not last.acted:
-            numbers = f" now / limit {last.note}" if last.note else ""
-            return [line(f" {decision_words(last)}", width, "warn"), line(numbers, width)]
+            return [line(f" {decision_words(last)}", width, "warn"), line(_numbers(last), width)]
         sums = pairs(
             width,
             f" net {f.signed_cents(last.net_e4)}¢",
@@ -152,22 +151,33 @@ class Decisions(TablePane):
         return [_decision(row, scene.local_time) for row in rows]
 
 
+def _numbers(row: DecisionRow) -> str:
+    """Returns ` 0.1bp, limit 2.0bp` of the gate that stopped it, nothing where it has no number."""
+    numbers = f.gate_numbers(row.gate, row.now, row.limit) if row.gate is not None else ""
+    return f" {numbers}" if numbers else ""
+
+
 def _decision(row: DecisionRow, local: bool) -> Record:
-    word = "ACT" if row.acted or row.gate is None else row.gate.value
-    note = f" {row.note}" if row.note else ""
-    side = f"{row.side.value if row.side else '-'} {row.outcome.value if row.outcome else ''}"
+    blocked = None if row.acted else row.gate
+    word = f"ACT {row.note}" if blocked is None else blocked.value + _numbers(row)
+    side = f"{row.side.value} {row.outcome.value}" if row.side and row.outcome else f.NOTHING
     cells: dict[str, Cell] = {
         "time": f.clock(row.wall_ns, local),
         "market": row.label,
         "strategy": STRATEGY_TITLES[row.strategy],
-        "decision": (word + note, "ok" if row.acted else "warn"),
+        "decision": (word.rstrip(), "ok" if row.acted else "warn"),
         "side": side,
-        "price": f.cents(row.price_e4),
-        "size": f.shares(row.size_e6),
-        "edge": f.signed_cents(row.edge_e4),
-        "fee": f.signed_cents(-row.fee_e4),
-        "margin": f.signed_cents(-row.margin_e4),
-        "net": (f.signed_cents(row.net_e4), "up" if row.net_e4 > 0 else "down"),
     }
+    if row.side is not None:
+        cells |= {
+            "price": f.cents(row.price_e4),
+            "size": f.shares(row.size_e6),
+            "edge": f.signed_cents(row.edge_e4),
+            "fee": f.signed_cents(-row.fee_e4),
+            "margin": f.signed_cents(-row.margin_e4),
+            "net": (f.signed_cents(row.net_e4), "up" if row.net_e4 > 0 else "down"),
+        }
+    else:  # a gate before the price has none of these
+        cells |= dict.fromkeys(("price", "size", "edge", "fee", "margin", "net"), f.NOTHING)
     key = f"{row.wall_ns}.{row.market_id}.{row.strategy.value}"
     return Record(key, cells, row, {"time": float(row.wall_ns)})

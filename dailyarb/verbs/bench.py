@@ -74,7 +74,9 @@ def shaped(result: Result) -> Result:
     They are under `ns_p50`, or the quantile that the name tells: `ns_p99`, `ns_p999`. What is no
     time, as a rate or a size, keeps `ours` and `unit` alone.
     """
-    whole = {"peers": {}, "ratio_to_best_peer": None, **result}
+    whole = {**result}
+    whole.setdefault("peers", {})
+    whole.setdefault("ratio_to_best_peer", None)
     scale = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}.get(result["unit"])
     if scale is None:
         return whole

@@ -206,10 +206,14 @@ def why(scene: Scene) -> list[str]:
                 f"{f.united(signal.value, signal.unit, 2)}{limit}  {signal.verdict}"
             )
     rows += ["", "last decisions:"]
-    for made in [row for row in view.decisions if row.market_id == desk.market_id][:6]:
-        word = "ACT" if made.acted or made.gate is None else made.gate.value
-        rows.append(f"  {f.clock(made.wall_ns)} {STRATEGY_TITLES[made.strategy]} {word} "
-                    f"net {f.signed_cents(made.net_e4)}¢ {made.note}")  # fmt: skip
+    ours = [row for row in view.decisions if row.market_id == desk.market_id]
+    for made in sorted(ours, key=lambda row: -row.wall_ns)[:6]:
+        if made.acted or made.gate is None:
+            word = f"ACT net {f.signed_cents(made.net_e4)}¢ {made.note}"
+        else:
+            word = f"{made.gate.value} {f.gate_numbers(made.gate, made.now, made.limit)}"
+        title = STRATEGY_TITLES[made.strategy]
+        rows.append(f"  {f.clock(made.wall_ns)} {title} {word}".rstrip())
     if view.meaningless:
         rows += ["", f"Signals mean nothing here: {view.meaningless}"]
     return rows

@@ -158,7 +158,7 @@ GATE_FACTS: dict[Gate, tuple[str, GateFact]] = {
     Gate.QUARANTINED: ("an order here has an unknown outcome", GateFact.COUNT),
     Gate.BEFORE_START: ("the window has not started", GateFact.S),
     Gate.TIME_TO_CLOSE: ("too close to the end of the window", GateFact.S),
-    Gate.MOVE_BELOW_MIN: ("the reference has not moved enough within the window", GateFact.BP),
+    Gate.MOVE_BELOW_MIN: ("the reference has not moved enough", GateFact.BP),
     Gate.BOOK_ANSWERED: ("the book already moved with the reference", GateFact.CENTS),
     Gate.EDGE_BELOW_MIN: ("edge after fee, half spread and margin is too small", GateFact.CENTS),
     Gate.SUM_ABOVE_LIMIT: ("both outcomes cost too much after fees", GateFact.CENTS),

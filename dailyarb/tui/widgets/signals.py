@@ -52,7 +52,8 @@ class Signals(TablePane):
         if scene.view is None or scene.market is None:
             return []
         wanted = scene.market.market_id
-        last = next((row for row in scene.view.decisions if row.market_id == wanted), None)
+        ours = (row for row in scene.view.decisions if row.market_id == wanted)
+        last = max(ours, key=lambda row: row.wall_ns, default=None)
         if last is None:
             return [line("no decision about this market yet", width, "old")]
         if not last.acted:

@@ -96,7 +96,7 @@ def rung_badge(view: View) -> tuple[str, ...]:
     cause = view.rung_cause.value
     detail = f.clean(view.rung_detail)[:40]
     body = badge[:-1]
-    long = f"{body} {cause}: {detail}]" if detail else f"{body} {cause}]"
+    long = f"{body} {cause}: {detail}]" if detail not in {"", cause} else f"{body} {cause}]"
     return (long, f"{body} {cause}]", badge)
 
 
@@ -247,6 +247,8 @@ class WhyLine(LinePane):
         """Returns the sentence, as much of it as fits."""
         words, style = why_words(scene)
         builder = LineBuilder().add(" WHY ", "strong")
+        if builder.width + len(words[0]) > width:
+            words[0] = words[0].replace("not trading - ", "", 1)
         for index, part in enumerate(words):
             gap = "  " if index else ""
             if index and builder.width + len(gap) + len(part) > width:

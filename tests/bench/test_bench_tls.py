@@ -23,7 +23,7 @@ def test_orders_reach_a_server_whose_certificate_was_made_for_the_run(monkeypatc
 
 def test_the_official_client_sends_the_same_order_over_each_curve(monkeypatch) -> None:
     pytest.importorskip("py_clob_client_v2")
-    monkeypatch.setattr(tls, "ORDERS", 5)
+    monkeypatch.setattr(tls, "ORDERS", 21)
     monkeypatch.setenv(tls.CURVE, "eth_keys.backends.CoinCurveECCBackend")
     p50, p99 = tls.run(1)
     for row in (p50, p99):

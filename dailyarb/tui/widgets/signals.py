@@ -160,7 +160,8 @@ def _numbers(row: DecisionRow) -> str:
 
 def _decision(row: DecisionRow, local: bool) -> Record:
     blocked = None if row.acted else row.gate
-    word = f"ACT {row.note}" if blocked is None else blocked.value + _numbers(row)
+    numbers = _numbers(row).replace(", limit ", "/")
+    word = f"ACT {row.note}" if blocked is None else blocked.value + numbers
     side = f"{row.side.value} {row.outcome.value}" if row.side and row.outcome else f.NOTHING
     cells: dict[str, Cell] = {
         "time": f.clock(row.wall_ns, local),

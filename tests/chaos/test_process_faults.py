@@ -16,7 +16,13 @@ from pathlib import Path
 import pytest
 
 from dailyarb.core.domain.operator import OperatorVerb
-from dailyarb.core.domain.records import BreakerMoved, FillBooked, IntentTaken, RungSet
+from dailyarb.core.domain.records import (
+    Adjusted,
+    BreakerMoved,
+    FillBooked,
+    IntentTaken,
+    RungSet,
+)
 from dailyarb.core.domain.rung import Rung
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.control import ControlClient
@@ -161,6 +167,8 @@ def test_a_journal_with_a_flipped_byte_is_refused_named_and_rebuilt_halted(desk:
     engine = started(desk).ready()
     until(lambda: "reconciled" in {row.text[:10] for row in engine.view().events}, "reconciled")
     assert engine.view().operator_rung is Rung.HALTED, "nobody knows what the rung was"
+    # A fill told as provisional puts off the opening balance until the chain has spoken.
+    until(lambda: any(isinstance(r.record, Adjusted) for r in desk.rows()), "an opening", 60)
     assert desk.run("verify", "--rebuild").returncode == 4, "not under a running engine"
     assert engine.terminate() == 0
     again = at_rest(desk, **PATIENT)

@@ -68,6 +68,7 @@ from dailyarb.runtime.recorded_markets import RecordedMarkets
 from dailyarb.runtime.recover import load
 from dailyarb.runtime.reload import AT_HANGUP, read_again
 from dailyarb.runtime.replay_watch import recording_ended
+from dailyarb.runtime.run_dir import RunDir
 from dailyarb.runtime.streams import MarketFeed, SpotFeed
 from dailyarb.runtime.supervisor import Supervisor
 from dailyarb.runtime.tape import Life, Tape, TapedEngine
@@ -400,15 +401,14 @@ class EngineRun:
 
     async def _gauges(self) -> None:
         self.gauges.start()
+        place = RunDir(self.board, self.control, self.log)
         while True:
             await asyncio.sleep(1.0)
             for feed in self.feeds:
                 feed.second()
             self.gauges.second()
             self.gauges.collect()
-            if self.board.ensure():
-                self.log.event("warn", "board.laid")
-            await self.control.ensure()
+            await place.ensure()
             if self._venues is not None and self._venues.ended is not None:
                 self._venues_gone()
             elif self._replaying and await recording_ended(self._session, self.control_url):

@@ -76,6 +76,7 @@ CATALOGUE: tuple[tuple[str, str], ...] = (
     ("journal.lagged", "rows wait longer than allowed for their sync"),
     ("journal.segmented", "the journal goes on in a new segment file"),
     ("board.laid", "the board or the control socket was laid anew"),
+    ("board.lost", "the run directory is gone and cannot be made: no console sees the engine"),
     ("task.died", "a task of the shell ended unexpectedly"),
     ("record.started", "raw frames are being recorded"),
     ("record.dropped", "frames were not recorded: the ring was full"),

@@ -22,6 +22,7 @@ from dailyarb.runtime.engine_run import EngineRun
 from dailyarb.runtime.logs import Log
 from dailyarb.runtime.options import RunOptions
 from dailyarb.runtime.ports import NO_SETTLING
+from dailyarb.runtime.tape import retrace
 from dailyarb.venues import endpoints
 from tests.processes import Machine, machine, our_shares, write_config
 
@@ -108,6 +109,25 @@ async def test_paper_meets_live_books_and_carries_its_money_over_a_restart(desk:
     assert second.engine.state.ledger.accounts.opening == ledger.accounts.opening
     assert desk.run("verify").returncode == 0
     assert shares or ledger.pnl.total.net_e6
+
+
+@pytest.mark.slow
+async def test_a_recorded_paper_run_gives_the_same_commands_again(desk: Machine) -> None:
+    """Parity (I14): the tape alone, without venues, makes the engine do what it did."""
+    loaded = settings(desk, ConfigMode.PAPER)
+    life = await run(desk, loaded, "dddddd", lambda life: len(life.engine.state.fills) >= 2)
+    assert life.engine.state.birth.evidence is Evidence.PAPER
+    again = retrace(desk.places.recordings, desk.places.journal, "dddddd")
+    assert again.differences == ()
+    assert again.same and again.missed == 0
+    assert again.records == len(desk.rows())
+    assert again.commands > 20 and again.frames > 500
+    signed, filled = records(desk, OrderSigned), records(desk, FillBooked)
+    assert len(signed) >= 2 and len(filled) >= 2, "something was decided"
+    told = await asyncio.to_thread(desk.run, "diff", "dddddd")
+    assert told.returncode == 0, told.stderr
+    words = " ".join(told.stdout.split())
+    assert "dddddd [PAPER]" in words and "the same engine does the same today" in words
 
 
 async def test_dry_becomes_paper_while_it_runs(desk: Machine) -> None:

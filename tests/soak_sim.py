@@ -25,14 +25,16 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
+from dailyarb.config import load
 from dailyarb.core.domain import events as ev
 from dailyarb.core.domain.intents import Intent
 from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.orders import FillState
 from dailyarb.core.domain.records import Checkpointed
 from dailyarb.core.domain.rung import Rung
+from dailyarb.core.domain.settings import Settings
 from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.core.strategies.base import Scene, Verdict
 from dailyarb.sim.faults import CATALOGUE, Knobs, Profile
@@ -42,6 +44,7 @@ from dailyarb.sim.world_oracle import Folded, Oracle, Violation
 from dailyarb.sim.world_process import Process
 from dailyarb.sim.world_setup import CONVERGE_S, FAULTS_S, MONO_NS, WALL_S, Willing, spec
 from dailyarb.sim.world_venue import Listing
+from tests.processes import ROOT
 from tests.soak_live import TARGET, slope
 
 # What only a person ends: a latched breaker, a halt. Nobody is there in a soak.
@@ -60,13 +63,31 @@ STEP_NS = 60 * SECOND
 TOLD_NS = 6 * 3_600 * SECOND  # how often the long run says how it goes
 
 
-def roomy() -> Any:
-    """Returns the world's settings, pairs alone, with limits on losses that days do not reach."""
-    risk = msgspec.structs.replace(SETTINGS.risk, max_day_loss_usd=ROOMY)
-    breakers = msgspec.structs.replace(SETTINGS.breakers, max_drawdown_usd=ROOMY)
-    alone = msgspec.structs.replace(SETTINGS.strategies.S1, enabled=False)
-    strategies = msgspec.structs.replace(SETTINGS.strategies, S1=alone)
-    return msgspec.structs.replace(SETTINGS, risk=risk, breakers=breakers, strategies=strategies)
+def roomy() -> Settings:
+    """Returns the world's settings, pairs alone, with limits on losses that days do not reach.
+
+    How long a fault is remembered and held against a venue is as the packaged configuration has
+    it, not quick as in the world: that is what availability is about.
+    """
+    real = load(ROOT / "config.toml").settings
+    risk = replace(
+        SETTINGS.risk,
+        max_day_loss_usd=ROOMY,
+        late_arrival_ms=real.risk.late_arrival_ms,
+        ask_after_ms=real.risk.ask_after_ms,
+        max_unknown_orders=real.risk.max_unknown_orders,
+    )
+    breakers = replace(
+        SETTINGS.breakers,
+        max_drawdown_usd=ROOMY,
+        max_reject_percent=real.breakers.max_reject_percent,
+        lift_after_s=real.breakers.lift_after_s,
+        remember_s=real.breakers.remember_s,
+    )
+    strategies = replace(SETTINGS.strategies, S1=replace(SETTINGS.strategies.S1, enabled=False))
+    return replace(
+        SETTINGS, risk=risk, breakers=breakers, circuits=real.circuits, strategies=strategies
+    )
 
 
 class Paced(Willing):
@@ -85,8 +106,8 @@ class Paced(Willing):
 
 def _small(intent: Intent) -> Intent:
     """Returns an intent of a size whose lone leg trips no breaker."""
-    legs = tuple(msgspec.structs.replace(leg, size_e6=SIZE_E6) for leg in intent.legs)
-    return msgspec.structs.replace(intent, legs=legs)
+    legs = tuple(replace(leg, size_e6=SIZE_E6) for leg in intent.legs)
+    return replace(intent, legs=legs)
 
 
 class TidyOracle(Oracle):
@@ -154,7 +175,7 @@ class Days(World):
         self._opened = index + 1
         lasts = WINDOW_S[kind] * SECOND
         one = spec(index, (self.venue_ns() + lasts) / SECOND - WALL_S)
-        one = msgspec.structs.replace(
+        one = replace(
             one, up_token=f"1{index:039d}", down_token=f"2{index:039d}",
             start_ns=self.venue_ns() - SECOND,
         )  # fmt: skip

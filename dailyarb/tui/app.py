@@ -123,6 +123,12 @@ class Console(App[int], inherit_bindings=False):
     async def _greet(self) -> None:
         await self.source.greet()
 
+    def _fatal_error(self) -> None:
+        """Ends with a traceback; Textual's own shows values of variables, keys among them (F91)."""
+        from rich.traceback import Traceback
+
+        self.panic(Traceback())
+
     # painting
 
     def _empty_scene(self) -> Scene:

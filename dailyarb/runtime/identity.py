@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -46,6 +47,9 @@ class Identity(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return "Identity(***)"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("parts", "***")]  # a struct shows rich its fields, whatever it shows others
+
     def world(self, mode: Mode) -> str:
         """Returns what stands for the wallet that pays in a live run, "" for play money."""
         payer = self.wallet or (self.signer.address if isinstance(self.signer, Signer) else "")
@@ -87,7 +91,7 @@ def _identity(
     parts: tuple[str, str, str, str], wallet: str, kind: int, redactor: Redactor
 ) -> Identity:
     private_key, api_key, secret, passphrase = parts
-    for text in (private_key, secret, passphrase):
+    for text in parts:
         redactor.register(text)
     signer = Signer(private_key, "" if kind == EOA else wallet, kind)
     credentials = Credentials(api_key, secret, passphrase)

@@ -106,18 +106,16 @@ def _fills(evidence: Evidence) -> tuple[FillRow, ...]:
 def _signals() -> tuple[SignalRow, ...]:
     names = (
         (S1, "move", 3.1, "bp", 2.0, 41, "PASS"),
-        (S1, "book answer", 0.22, "", 0.5, 41, "PASS"),
+        (S1, "sigma", 0.9, "bp/√s", None, 41, "PASS"),
+        (S1, "dist", 12.4, "bp", 1.1, 41, "PASS"),
+        (S1, "decay", 0.94, "", None, 41, "-"),
         (S1, "edge net", 0.7, "¢", 1.0, 41, "fail"),
-        (S1, "fair", 59.1, "¢", None, 41, "PASS"),
-        (S1, "spread", 1.0, "¢", 4.0, 12, "PASS"),
-        (S1, "vol 60s", 0.9, "bp", None, 900, "PASS"),
-        (S1, "flow 5s", 0.31, "", None, 12, "PASS"),
-        (S2, "UP+DOWN ask", 101.0, "¢", 99.5, 12, "fail"),
-        (S2, "pair cost", 97.4, "¢", 98.0, 12, "PASS"),
-        (S2, "depth", 410.0, "sh", 20.0, 12, "PASS"),
+        (S2, "mirror", 100.0, "¢", 100.0, 12, "-"),
+        (S2, "ask+ask", 101.0, "¢", 96.0, 12, "-"),
+        (S2, "bid+bid", 99.0, "¢", 98.0, 12, "off"),
     )
     return tuple(
-        SignalRow(f"0xm{market:02d}", strategy, name, value + market * 0.1, unit, limit, age, word)
+        SignalRow(f"0xm{market:02d}", strategy, name, value, unit, limit, age, word)
         for market in range(10)
         for strategy, name, value, unit, limit, age, word in names
     )

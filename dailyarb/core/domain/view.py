@@ -93,7 +93,7 @@ class SignalRow(Pane, frozen=True, gc=False):
     unit: str
     limit: float | None
     age_ms: int
-    verdict: str  # PASS, fail, stale, off
+    verdict: str  # PASS, fail, off, - where an earlier gate kept it from being asked
 
 
 class GateRow(Pane, frozen=True, gc=False):

@@ -13,7 +13,6 @@ from dailyarb.core.domain.view import (
     BootStep,
     OrderRow,
     SeriesPoint,
-    SignalRow,
     View,
 )
 from dailyarb.core.engine import viewer_money as money
@@ -28,6 +27,7 @@ from dailyarb.core.engine.trading import (
     unrealised_e6,
 )
 from dailyarb.core.engine.viewer_desk import desk_row
+from dailyarb.core.engine.viewer_signals import signal_rows
 from dailyarb.core.execution.orders import Order
 
 ORDERS_SHOWN = 60
@@ -169,28 +169,6 @@ def _settle_at(value_e18: int) -> float | None:
     return value_e18 / SETTLE_ONE_E18 if value_e18 else None
 
 
-def signal_rows(state: State, now: Instant) -> tuple[SignalRow, ...]:
-    """Returns the numbers behind the verdicts of every running market."""
-    rows: list[SignalRow] = []
-    for desk in state.desks.values():
-        scene = desk.scene
-        if scene is None or now.wall_ns < desk.spec.start_ns or now.wall_ns > desk.spec.end_ns:
-            continue
-        age = max(0, (now.mono_ns - scene.now_ns) // MS)
-        for strategy in state.strategies:
-            verdict = desk.verdicts.get(strategy.id)
-            blocked = verdict.blocked if verdict else None
-            for name, value, unit, limit, gate in risk.signals_of(state, strategy.id, scene):
-                if value is None:
-                    continue
-                failed = blocked is not None and blocked.gate in gate
-                word = "fail" if failed else "PASS"
-                rows.append(
-                    SignalRow(desk.spec.market_id, strategy.id, name, value, unit, limit, age, word)
-                )
-    return tuple(rows)
-
-
 def order_rows(state: State, now: Instant) -> tuple[OrderRow, ...]:
     """Returns open orders first, then the newest finished ones."""
     orders = list(state.orders.by_id.values())
@@ -237,7 +215,9 @@ def audit_rows(state: State, books: Books, now: Instant) -> tuple[AuditRow, ...]
         AuditRow("cash", age, abs(account.cash_gap_e6) <= 10_000, account.detail),
         AuditRow("orders", age, unknown == 0, f"{unknown} unknown"),
         AuditRow(
-            "positions", age, not account.share_gap,
+            "positions",
+            age,
+            not account.share_gap,
             account.share_gap or f"{shares / 1e6:g} shares open",
         ),
         AuditRow("ledger", 0, books.residual_e6 == 0, f"residual {books.residual_e6 / 1e6:.2f}"),

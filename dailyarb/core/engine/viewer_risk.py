@@ -1,82 +1,16 @@
-"""Risk rows of the View: gates, funnel, limits, breakers, rungs, signals."""
+"""Risk rows of the View: gates, funnel, limits, breakers, rungs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
 
 from dailyarb.core.domain.clock import Instant
-from dailyarb.core.domain.ids import GATE_FACTS, Gate, StrategyId
-from dailyarb.core.domain.market import Outcome
+from dailyarb.core.domain.ids import Gate
 from dailyarb.core.domain.rung import Rung, RungCause
 from dailyarb.core.domain.view import BreakerRow, CircuitRow, FunnelRow, GateRow, LimitRow, RungRow
 from dailyarb.core.engine.state import State, Tallies
 from dailyarb.core.execution.pairs import Pairs
 from dailyarb.core.risk.exposure import Outlook
-from dailyarb.core.strategies.base import Scene, fee_per_share_e4
-from dailyarb.core.strategies.maker import Maker
-from dailyarb.core.strategies.taker import Taker
-
-
-class Signal(NamedTuple):
-    """Is a number of a strategy: name, value, unit, limit, and the gates that judge it."""
-
-    name: str
-    value: float | None
-    unit: str
-    limit: float | None
-    gates: tuple[Gate, ...]
-
-
-def signals_of(state: State, strategy: StrategyId, scene: Scene) -> list[Signal]:
-    """Returns the numbers on which a strategy's verdict rests."""
-    up, rate = scene.up, scene.spec.fees.rate_e6
-    if strategy is StrategyId.S1:
-        s1 = state.settings.strategies.S1
-        fair, edge = scene.fair_e4, None
-        if fair is not None and up.two_sided:
-            down = 10_000 - fair - scene.down.ask_e4
-            best = Outcome.UP if fair - up.ask_e4 >= down else Outcome.DOWN
-            top = scene.top(best)
-            raw = max(fair - up.ask_e4, down)
-            edge = (raw - fee_per_share_e4(top.ask_e4, rate) - top.spread_e4 / 2) / 100
-        return [
-            Signal("move", scene.move_bp, "bp", s1.min_move_bps, (Gate.MOVE_BELOW_MIN,)),
-            Signal("edge net", edge, "¢", s1.min_edge_cents, (Gate.EDGE_BELOW_MIN,)),
-            Signal("decay", scene.decay, "", None, (Gate.BOOK_ANSWERED,)),
-            Signal(
-                "sigma",
-                None if scene.sigma is None else scene.sigma * 1e4,
-                "bp/√s",
-                None,
-                (Gate.NO_VOLATILITY,),
-            ),
-            Signal("dist", scene.dist_bp, "bp", scene.basis_noise_bp, (Gate.INSIDE_BASIS,)),
-        ]
-    if strategy is not StrategyId.S2:
-        return _declared(state, strategy, scene)
-    s2 = state.settings.strategies.S2
-    both = up.two_sided
-    asks = (up.ask_e4 + scene.down.ask_e4) / 100 if both else None
-    bids = (up.bid_e4 + scene.down.bid_e4) / 100 if both else None
-    mirror = (up.bid_e4 + scene.down.ask_e4) / 100 if both else None
-    return [
-        Signal("ask+ask", asks, "¢", 100.0, (Gate.SUM_ABOVE_LIMIT,)),
-        Signal("bid+bid", bids, "¢", s2.max_pair_cost_cents, (Gate.SUM_ABOVE_LIMIT,)),
-        Signal("mirror", mirror, "¢", 100.0, (Gate.MIRROR_BROKEN,)),
-    ]
-
-
-def _declared(state: State, strategy: StrategyId, scene: Scene) -> list[Signal]:
-    """Returns the numbers of the gates that a strategy declares as data."""
-    return [
-        Signal(
-            rule.name, rule.number(scene), GATE_FACTS[rule.gate][1].value, rule.limit, (rule.gate,)
-        )
-        for built in state.strategies
-        if built.id is strategy and isinstance(built, Maker | Taker)
-        for rule in built.rules
-    ]
 
 
 def gate_rows(state: State, second: int) -> tuple[GateRow, ...]:

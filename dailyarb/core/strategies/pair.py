@@ -70,12 +70,8 @@ class PairBelowDollar:
 
     def _take(self, scene: Scene) -> Verdict:
         s, up, down = self._s, scene.up, scene.down
-        rate = scene.spec.fees.rate_e6
-        cost = up.ask_e4 + down.ask_e4
-        fees = fee_per_share_e4(up.ask_e4, rate) + fee_per_share_e4(down.ask_e4, rate)
-        profit = PRICE_ONE_E4 - cost - fees
-        if not s.taker or profit < cents_e4(s.min_profit_cents):
-            limit = PRICE_ONE_E4 - fees - cents_e4(s.min_profit_cents)
+        cost, limit = up.ask_e4 + down.ask_e4, asks_limit_e4(scene, s)
+        if not s.taker or cost > limit:
             return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, limit / 100, TOUCH)
         depth = min(up.ask_e6, down.ask_e6)
         if depth < shares_e6(s.min_depth_shares):
@@ -84,6 +80,7 @@ class PairBelowDollar:
         legs = tuple(
             Leg(o, Side.BUY, scene.top(o).ask_e4, size, TIF.FAK) for o in (Outcome.UP, Outcome.DOWN)
         )
+        profit = limit + cents_e4(s.min_profit_cents) - cost
         return [self._intent(scene, legs, round(profit), "both asks below a dollar")]
 
     def _rest(self, scene: Scene) -> Verdict:
@@ -146,3 +143,10 @@ class PairBelowDollar:
             pair_id=-1,  # execution numbers it
             note=note,
         )
+
+
+def asks_limit_e4(scene: Scene, settings: S2Settings) -> float:
+    """Returns the most both asks together may cost: a dollar less fees and the least profit."""
+    rate = scene.spec.fees.rate_e6
+    fees = fee_per_share_e4(scene.up.ask_e4, rate) + fee_per_share_e4(scene.down.ask_e4, rate)
+    return PRICE_ONE_E4 - fees - cents_e4(settings.min_profit_cents)

@@ -96,7 +96,7 @@ class StaleOdds:
         still = self._still(scene)
         if still:
             return still
-        outcome = Outcome.UP if (scene.move_bp or 0.0) > 0 else Outcome.DOWN
+        outcome = moved_to(scene)
         held = scene.held.get(outcome, 0)
         if held >= shares_e6(s.max_position_shares):
             return Blocked(Gate.POSITION_HELD, held / 1e6, s.max_position_shares)
@@ -123,10 +123,7 @@ class StaleOdds:
 
     def _edge(self, scene: Scene, outcome: Outcome) -> Verdict:
         s, top = self._s, scene.top(outcome)
-        fair = scene.fair_of(outcome) or 0  # known here: its gate came first
-        raw = (fair - top.ask_e4) * scene.decay
-        fee = fee_per_share_e4(top.ask_e4, scene.spec.fees.rate_e6)
-        net = raw - fee - top.spread_e4 / 2 - cents_e4(s.margin_cents)
+        net = net_edge_e4(scene, outcome, s)
         if net < cents_e4(s.min_edge_cents):
             return Blocked(Gate.EDGE_BELOW_MIN, net / 100, s.min_edge_cents)
         depth = top.ask_e6
@@ -146,3 +143,19 @@ class StaleOdds:
                 note=f"move {scene.move_bp:+.1f} bp, age {ms(scene.move_age_ns)} ms",
             )
         ]
+
+
+def moved_to(scene: Scene) -> Outcome:
+    """Returns the outcome that the reference's move makes dearer."""
+    return Outcome.UP if (scene.move_bp or 0.0) > 0 else Outcome.DOWN
+
+
+def net_edge_e4(scene: Scene, outcome: Outcome, settings: S1Settings) -> float:
+    """Returns what a share at the ask is worth after decay, fee, half the spread and the margin.
+
+    In 1e-4 dollars; the scene's fair value must be known.
+    """
+    top = scene.top(outcome)
+    raw = ((scene.fair_of(outcome) or 0) - top.ask_e4) * scene.decay
+    fee = fee_per_share_e4(top.ask_e4, scene.spec.fees.rate_e6)
+    return raw - fee - top.spread_e4 / 2 - cents_e4(settings.margin_cents)

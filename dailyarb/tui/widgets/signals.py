@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dailyarb.core.domain.view import DecisionRow, GateRow, SignalRow
     from dailyarb.tui.scene import Scene
 
-_VERDICTS = {"PASS": "ok", "fail": "warn", "stale": "stale", "off": "old"}
+_VERDICTS = {"PASS": "ok", "fail": "warn", "off": "old", "-": "old"}
 
 
 class Signals(TablePane):

@@ -20,7 +20,7 @@ from dailyarb.core.domain.errors import ConfigError, Problem
 from dailyarb.core.domain.events import Event, FeedState, FeedStatus, MarketListed, Signed
 from dailyarb.core.domain.ids import FeedId
 from dailyarb.core.domain.market import SettlementKind
-from dailyarb.core.domain.rung import Mode
+from dailyarb.core.domain.rung import STAND_INS, Mode
 from dailyarb.core.domain.settings import ConfigMode, Settings, VenueKind, usd_e6
 from dailyarb.core.engine.engine import Engine
 from dailyarb.runtime.clock import boot_ns
@@ -35,7 +35,6 @@ from dailyarb.venues.pool import TokenBucket
 
 # A marketable order holds its connection for the venue's delay and a round trip.
 CONNECTIONS = 12
-STAND_INS = (Mode.DRY, Mode.PAPER)
 NO_SETTLING = "the settling feed needs the venue's API credentials, even to look"
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -173,13 +172,19 @@ def no_settling_feed() -> FeedState:
 
 
 def mode_of(settings: Settings, live_asked: bool) -> Mode:
-    """Returns the mode that venues, file and command line together allow."""
+    """Returns the mode that venues, file and command line together allow.
+
+    Raises:
+        ConfigError: the file says live and the command does not; orders would be real unasked.
+    """
     if settings.venues.kind is VenueKind.EMBEDDED:
         return Mode.SIM
     if settings.venues.kind is VenueKind.REPLAY:
         return Mode.REPLAY
-    live = settings.mode is ConfigMode.LIVE and live_asked
-    return Mode.LIVE if live else Mode[settings.mode.value.upper()]
+    if settings.mode is ConfigMode.LIVE and not live_asked:
+        what = 'is "live", and the command does not say --live'
+        raise ConfigError([Problem("config", 0, "mode", what)])
+    return Mode[settings.mode.value.upper()]
 
 
 def stand_in(

@@ -12,6 +12,7 @@ from dailyarb.core.domain.events import Event, FeedStatus, MarketListed, Tick
 from dailyarb.core.domain.market import Settlement, SettlementKind, Side
 from dailyarb.core.domain.orders import TIF
 from dailyarb.core.domain.rung import Mode
+from dailyarb.core.domain.settings import ConfigMode, Settings, VenueKind
 from dailyarb.runtime.identity import Identity, NoSigner
 from dailyarb.runtime.ports import (
     NO_SETTLING,
@@ -19,6 +20,7 @@ from dailyarb.runtime.ports import (
     MixedQuestions,
     WatchedSigner,
     may_read,
+    mode_of,
     no_settling_feed,
     order_path,
     show_only,
@@ -26,7 +28,7 @@ from dailyarb.runtime.ports import (
 )
 from dailyarb.venues.endpoints import LIVE
 from dailyarb.venues.pool import TokenBucket
-from tests.rig import UP, Rig, spec
+from tests.rig import UP, Rig, settings, spec
 
 NOBODY = Identity(NoSigner(), None, None, "", "", 3)
 
@@ -51,6 +53,28 @@ class Heard:
 
     def book(self, command: cmd.QueryBook) -> None:
         self.asked.append(command)
+
+
+def asked(kind: VenueKind, mode: ConfigMode) -> Settings:
+    """Returns settings of these venues and this mode."""
+    base = settings()
+    return replace(base, mode=mode, venues=replace(base.venues, kind=kind))
+
+
+@pytest.mark.parametrize("mode", ConfigMode)
+@pytest.mark.parametrize("live", [False, True])
+def test_venues_of_ours_are_never_live(mode: ConfigMode, live: bool) -> None:
+    assert mode_of(asked(VenueKind.EMBEDDED, mode), live) is Mode.SIM
+    assert mode_of(asked(VenueKind.REPLAY, mode), live) is Mode.REPLAY
+
+
+def test_live_needs_the_file_and_the_command() -> None:
+    assert mode_of(asked(VenueKind.LIVE, ConfigMode.LIVE), True) is Mode.LIVE
+    with pytest.raises(ConfigError, match="does not say --live"):
+        mode_of(asked(VenueKind.LIVE, ConfigMode.LIVE), False)
+    for live in (False, True):
+        assert mode_of(asked(VenueKind.LIVE, ConfigMode.DRY), live) is Mode.DRY
+        assert mode_of(asked(VenueKind.LIVE, ConfigMode.PAPER), live) is Mode.PAPER
 
 
 @pytest.mark.parametrize("mode", [Mode.SIM, Mode.REPLAY, Mode.LIVE])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import os
 import socket
@@ -196,17 +197,21 @@ class AsyncControlClient:
         Raises:
             ControlError: no engine answers there.
         """
-        try:
-            async with asyncio.timeout(timeout_s):
-                reader, writer = await asyncio.open_unix_connection(
-                    str(self._path), limit=4 * LINE_BYTES_MAX
-                )
-                writer.write(hello_line(self._role, self._who))
-                greeting = _decoded(await reader.readline()).hello
-        except (OSError, TimeoutError) as error:
-            raise ControlError(f"{self._path}: no engine answers ({error})") from None
-        if greeting is None:
-            raise ControlError(f"{self._path}: the engine closed the connection")
+        with contextlib.ExitStack() as unless_greeted:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    reader, writer = await asyncio.open_unix_connection(
+                        str(self._path), limit=4 * LINE_BYTES_MAX
+                    )
+                    # One given up half-way would hold the lease with nobody behind it.
+                    unless_greeted.callback(writer.close)
+                    writer.write(hello_line(self._role, self._who))
+                    greeting = _decoded(await reader.readline()).hello
+            except (OSError, TimeoutError) as error:
+                raise ControlError(f"{self._path}: no engine answers ({error})") from None
+            if greeting is None:
+                raise ControlError(f"{self._path}: the engine closed the connection")
+            unless_greeted.pop_all()
         self.run, self.lease, self.holder = greeting.run, greeting.lease, greeting.holder
         self._writer = writer
         self._reading = asyncio.create_task(self._read(reader), name="control-client")

@@ -203,3 +203,25 @@ async def test_a_connection_may_observe(engine: Engine, path: Path) -> None:
     assert not (await client.send(OperatorVerb.HALT)).ok
     assert engine.commands == []
     await client.close()
+
+
+async def test_a_greeting_given_up_leaves_no_connection(path: Path) -> None:
+    greeted, left = asyncio.Event(), asyncio.Event()
+
+    async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Takes the greeting and does not answer, as an engine that hangs."""
+        await reader.readline()
+        greeted.set()
+        await reader.read()
+        left.set()
+        writer.close()
+
+    server = await asyncio.start_unix_server(busy, str(path))
+    client = AsyncControlClient(path)
+    connecting = asyncio.create_task(client.connect())
+    await asyncio.wait_for(greeted.wait(), 5)
+    connecting.cancel()
+    await asyncio.gather(connecting, return_exceptions=True)
+    await asyncio.wait_for(left.wait(), 5)
+    assert not client.connected
+    server.close()

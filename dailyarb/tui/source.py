@@ -6,6 +6,7 @@ operator wants. It never waits for one: a source answers from memory.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Mapping
 from enum import Enum
@@ -184,6 +185,7 @@ class BoardSource:
         self._who = who
         self._reader: BoardReader | None = None
         self._client: AsyncControlClient | None = None
+        self._connecting = asyncio.Lock()
         self.holder = ""
         self._clock = SystemClock()
         self._watch = LinkWatch()
@@ -260,12 +262,16 @@ class BoardSource:
     async def _connected(self) -> AsyncControlClient:
         from dailyarb.runtime.control_client import AsyncControlClient
 
-        if self._client is None or not self._client.connected:
-            client = AsyncControlClient(self._socket, who=self._who, on_lease=self._on_lease)
-            await client.connect()
-            self._client = client
-            self._on_lease(client.lease, client.holder)
-        return self._client
+        async with self._connecting:  # a second connection would keep the first one's lease
+            if self._client is not None and not self._client.connected:
+                await self._client.close()
+                self._client = None
+            if self._client is None:
+                client = AsyncControlClient(self._socket, who=self._who, on_lease=self._on_lease)
+                await client.connect()
+                self._client = client
+                self._on_lease(client.lease, client.holder)
+            return self._client
 
     def _on_lease(self, held: bool, holder: str) -> None:
         self.role = Role.OPERATOR if held else Role.NO_LEASE

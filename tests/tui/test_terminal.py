@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from dailyarb.core.domain.clock import Instant
+from dailyarb.core.domain.clock import Instant, ManualClock
 from dailyarb.core.domain.events import OperatorCommand
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import BookState
@@ -249,9 +249,7 @@ async def test_commands_reach_a_real_socket_and_bring_their_answer(tmp_path: Pat
     try:
         await source.greet()
         assert source.role is Role.OPERATOR
-        command = OperatorCommand(
-            OperatorVerb.RUNG, "ann", rung=Rung.FULL, frame=7, confirmed=True
-        )
+        command = OperatorCommand(OperatorVerb.RUNG, "ann", rung=Rung.FULL, frame=7, confirmed=True)
         assert await source.send(command) == Ack(True, "2/2 cancelled")
         assert (heard[0].rung, heard[0].frame, heard[0].confirmed) == (Rung.FULL, 7, True)
         assert await asyncio.to_thread(source.halt)
@@ -273,3 +271,20 @@ async def test_an_observer_sends_nothing(tmp_path: Path) -> None:
     await source.greet()
     assert not (await source.send(OperatorCommand(OperatorVerb.HALT, "x"))).ok
     assert not source.halt()
+
+
+async def test_a_console_holds_one_connection_whoever_asks_first(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    server = ControlServer(
+        path, lambda asked: server.answer(asked.request_id, True, "done"), ManualClock()
+    )
+    await server.start()
+    source = BoardSource(tmp_path / "board", path, who="ann@tty1")
+    halt = OperatorCommand(OperatorVerb.HALT, "ann")
+    try:
+        await asyncio.gather(source.greet(), source.send(halt), source.greet())
+        assert len(server.peers) == 1
+        assert (source.role, server.holder) == (Role.OPERATOR, "ann@tty1")
+    finally:
+        await server.stop()
+        source.close()

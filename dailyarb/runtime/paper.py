@@ -29,7 +29,7 @@ from dailyarb.runtime.dry import DryVenue, PlayAccount
 from dailyarb.runtime.replay_orders import ReplayOrders
 from dailyarb.sim.fills_types import BookView, FillSettings
 
-RESOLVED = "CANCELED_MARKET_RESOLVED"
+RESOLVED = "MARKET_RESOLVED"
 OURS_MAX = 10_000
 
 

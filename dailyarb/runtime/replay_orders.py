@@ -171,7 +171,7 @@ class ReplayOrders:
 
     def settle(self, spec: MarketSpec, winner: Outcome, now_ns: int) -> None:
         """Ends a market: orders die, winning shares pay a dollar."""
-        self.model.close_market(spec.market_id, now_ns, "CANCELED_MARKET_RESOLVED")
+        self.model.close_market(spec.market_id, now_ns, "MARKET_RESOLVED")
         for outcome in Outcome:
             size_e6 = self.positions.pop(spec.token(outcome), 0)
             self.cash_e6 += size_e6 if outcome is winner else 0
@@ -239,9 +239,7 @@ class ReplayOrders:
             waiting.results[news.order_id] = LegResult(news.order_id, outcome, news.reason)
             if len(waiting.results) == len(waiting.order_ids):
                 results = tuple(waiting.results[order_id] for order_id in waiting.order_ids)
-                answer = SubmitResult(
-                    waiting.asked_ns, results, waiting.asked_ns, news.seen_ns
-                )
+                answer = SubmitResult(waiting.asked_ns, results, waiting.asked_ns, news.seen_ns)
                 self._later(news.seen_ns, answer)
         asked_ns = self._cancels.pop(news.order_id, None)
         if news.word is Word.CANCELLED and asked_ns is not None:
@@ -256,7 +254,5 @@ class ReplayOrders:
             self._cancels[news.order_id] = asked_ns  # the cancel is still on its way
 
     def _report(self, news: OrderUpdate, state: OrderState) -> None:
-        report = OrderReport(
-            news.order_id, news.seen_ns, True, state, news.matched_e6, news.reason
-        )
+        report = OrderReport(news.order_id, news.seen_ns, True, state, news.matched_e6, news.reason)
         self._later(news.seen_ns, report)

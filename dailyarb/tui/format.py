@@ -175,6 +175,11 @@ def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f}%" if whole and math.isfinite(part / whole) else NOTHING
 
 
+def with_unit(text: str, unit: str) -> str:
+    """Returns a number's text with its unit behind it; what is not known has none."""
+    return text if text == NOTHING else text + unit
+
+
 def age(ms: float | None) -> str:
     """Returns an age in at most six cells: `0.1s`, `47s`, `2m05s`, `3h12m`, `9d04h`."""
     if ms is None or not math.isfinite(ms):

@@ -11,8 +11,8 @@ from dailyarb.core.domain.ids import GATE_FACTS, STRATEGY_TITLES
 from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.orders import BOOK_WORDS, LIVE
 from dailyarb.core.domain.preflight import preflight
-from dailyarb.core.domain.rung import Rung
-from dailyarb.core.domain.view import BreakerRow, Desk
+from dailyarb.core.domain.rung import Mode, Rung
+from dailyarb.core.domain.view import BreakerRow, Desk, View
 from dailyarb.tui import format as f
 from dailyarb.tui.keys import KEYS, shown
 from dailyarb.tui.scene import Scene
@@ -127,10 +127,16 @@ def mode_menu(scene: Scene) -> list[str]:
         return ["nothing is known about the engine"]
     return [
         f"Run mode {view.mode.value}, evidence {view.evidence.value}",
-        f"Armed: {'yes' if view.armed else 'no'}",
+        _armed_words(view),
         f"Rung {view.rung.name}, the operator's {view.operator_rung.name}",
         "SIM and REPLAY are fixed at start by --venues.",
     ]
+
+
+def _armed_words(view: View) -> str:
+    if view.mode is not Mode.LIVE:
+        return "Nothing to arm: only LIVE sends real orders."
+    return "Armed: real orders leave." if view.armed else "Not armed: halted until it is."
 
 
 def arming(scene: Scene) -> list[str]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import msgspec
@@ -161,3 +162,44 @@ def test_canned_views_survive_the_board() -> None:
     for _, view in fixtures.scenes():
         blob = msgspec.msgpack.encode(view)
         assert msgspec.msgpack.decode(blob, type=View) == view
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_what_is_not_known_is_one_dash_without_a_unit(size: tuple[int, int]) -> None:
+    view = fixtures.running()
+    blank = dict.fromkeys(("basis_bp", "basis_sd_bp", "vol_60s", "move_bp", "flow_5s", "lag_ms"))
+    assets = tuple(msgspec.structs.replace(row, **blank) for row in view.assets)
+    desks = tuple(
+        msgspec.structs.replace(
+            row, fair_e4=None, dist_bp=None, up=msgspec.structs.replace(row.up, bid_e4=None)
+        )
+        for row in view.markets
+    )
+    unknown = msgspec.structs.replace(view, assets=assets, markets=desks, clock_offset_ms=None)
+    async with console(source_of(unknown), size) as (app, pilot):
+        for number in range(1, len(VIEWS) + 1):
+            await pilot.press(str(number))
+            await settle(app, pilot)
+            found = re.search(r"(?<![^ │])-( ?±.*| ?(bp|ms|%|¢|σ)(?=[ │]))", text_of(app))
+            assert found is None, (VIEWS[number - 1], found)
+
+
+@pytest.mark.parametrize(
+    ("mode", "armed", "words"),
+    [
+        (Mode.SIM, True, "Nothing to arm"),
+        (Mode.PAPER, True, "Nothing to arm"),
+        (Mode.LIVE, True, "Armed: real orders leave."),
+        (Mode.LIVE, False, "Not armed: halted until it is."),
+    ],
+)
+async def test_the_mode_menu_speaks_of_arming_only_where_there_is_some(
+    mode: Mode, armed: bool, words: str
+) -> None:
+    view = msgspec.structs.replace(fixtures.running(mode=mode), armed=armed)
+    async with console(source_of(view), (80, 24)) as (app, pilot):
+        await pilot.press("m")
+        await settle(app, pilot)
+        shown = [line for line in rows_of(app) if "arm" in line.lower() and "Arm LIVE" not in line]
+        assert any(words in line for line in shown), shown
+        assert not any("Armed: yes" in line for line in shown)

@@ -155,6 +155,22 @@ ORDER = {
 
 
 @pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("CANCELED", ""),
+        ("ORDER_STATUS_CANCELED", ""),
+        ("CANCELED_MARKET_RESOLVED", "MARKET_RESOLVED"),
+        ("CANCELED_order couldn't be fully filled.", "order couldn't be fully filled."),
+        ("INVALID", "INVALID"),
+    ],
+)
+def test_a_reason_does_not_say_again_that_the_order_ended(status: str, reason: str) -> None:
+    (report,) = events({**ORDER, "status": status})
+    assert isinstance(report, OrderReport)
+    assert report.reason == reason
+
+
+@pytest.mark.parametrize(
     ("changes", "state", "matched_e6"),
     [
         ({}, OrderState.OPEN, 0),

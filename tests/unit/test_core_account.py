@@ -120,7 +120,7 @@ def test_a_report_that_ends_an_order_is_told(quotes: Rig) -> None:
     now = quotes.clock.now().mono_ns
     quotes.feed(OrderReport(one, now, True, OrderState.CANCELLED, reason="by the venue"))
     assert quotes.state.tallies.cancelled == 1
-    assert "by the venue" in told(quotes, "CANCEL")[0]
+    assert told(quotes, "CANCEL")[0].endswith(": by the venue")
     quotes.feed(OrderReport(two, now, True, OrderState.CANCELLED, 5 * SHARE))
     late = OrderReport(two, now + 61 * 10**9, True, OrderState.CANCELLED, 5 * SHARE)
     quotes.feed(late)
@@ -133,6 +133,9 @@ def test_an_answer_to_a_cancel_is_evidence_of_each_order_it_names(quotes: Rig) -
     one, two = (o.order_id for o in quotes.submits[0].orders)
     quotes.feed(CancelResult(0, (one, one, "0xnone"), ((two, "matched"), ("0xnone", ""))))
     assert quotes.state.tallies.cancelled == 1
+    [words] = told(quotes, "CANCEL")
+    assert "cancel" not in words.lower(), "the kind of the event says it already"
+    assert ":" not in words, "nobody gave a reason"
     quotes.state.orders.by_id[two].cancel_ns = quotes.clock.now().mono_ns
     quotes.advance(0.1)
     assert quotes.all(cmd.QueryOrder)[-1].order_id == two, "matched or gone? it is asked"

@@ -128,6 +128,12 @@ def _words(state: State, order: Order) -> str:
     return f"{label} {side} {order.outcome.value} {size:g}@{price:g}"
 
 
+def _tell_cancelled(state: State, order: Order, now: Instant) -> None:
+    state.tallies.cancelled += 1
+    why = f": {order.reason}" if order.reason else ""
+    state.tell("CANCEL", _words(state, order) + why, now)
+
+
 def on_report(state: State, event: OrderReport, now: Instant, out: list[Command]) -> None:
     """The venue's word on one order."""
     order = state.orders.by_id.get(event.order_id)
@@ -137,8 +143,7 @@ def on_report(state: State, event: OrderReport, now: Instant, out: list[Command]
         return
     state.pairs.heard(order.pair_id, now.mono_ns)
     if order.state is OrderState.CANCELLED:
-        state.tallies.cancelled += 1
-        state.tell("CANCEL", f"{_words(state, order)}: {order.reason or 'cancelled'}", now)
+        _tell_cancelled(state, order, now)
     if order.owed_e6 and not order.live:
         text = f"{_words(state, order)}: {order.owed_e6 / 1e6:g} matched shares never arrived"
         state.alert(Severity.CRITICAL, f"order.owed.{order.order_id[:12]}", text, now, out)
@@ -150,10 +155,9 @@ def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Comm
         order = state.orders.by_id.get(order_id)
         if order is None or not order.live or order.state is OrderState.JOURNALLED:
             continue
-        state.orders.move(order, OrderState.CANCELLED, order.reason or "cancelled", out)
+        state.orders.move(order, OrderState.CANCELLED, order.reason, out)
         state.pairs.heard(order.pair_id, now.mono_ns)
-        state.tallies.cancelled += 1
-        state.tell("CANCEL", f"{_words(state, order)}: {order.reason}", now)
+        _tell_cancelled(state, order, now)
     for order_id, reason in event.not_cancelled:
         order = state.orders.by_id.get(order_id)
         if order is not None and order.live:

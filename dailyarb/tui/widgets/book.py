@@ -258,17 +258,20 @@ def _facts(asset: AssetRow, desk: Desk, scene: Scene, width: int) -> list[Line]:
     def aged(ms: int | None) -> str:
         return f.age(ms + since) if ms is not None else "-"
 
-    vol = f.plain(asset.vol_60s * 10_000, 2) if asset.vol_60s is not None else "-"
+    vol = f.plain(asset.vol_60s * 10_000, 2) if asset.vol_60s is not None else f.NOTHING
     up, ask = desk.up.bid_e4, desk.up.ask_e4
     middle = f.cents1((up + ask) / 2) if up is not None and ask is not None else "-"
+    noise = f" ±{f.plain(asset.basis_sd_bp)} bp" if asset.basis_sd_bp is not None else " bp"
     texts: Sequence[tuple[str, ...]] = (
         (f" Binance {f.price(asset.spot)} ({aged(asset.spot_age_ms)})",
          f"settle {f.price(asset.settle)} ({aged(asset.settle_age_ms)})"),
-        (f" basis {f.signed(asset.basis_bp)} ±{f.plain(asset.basis_sd_bp)} bp",
-         f"move {f.signed(asset.move_bp)} bp", f"flow 5s {f.signed(asset.flow_5s, 2)}"),
-        (f" vol 60s {vol} bp/sqrt s", f"book lag {f.age(asset.lag_ms)}",
+        (f" basis {f.with_unit(f.signed(asset.basis_bp), noise)}",
+         f"move {f.with_unit(f.signed(asset.move_bp), ' bp')}",
+         f"flow 5s {f.signed(asset.flow_5s, 2)}"),
+        (f" vol 60s {f.with_unit(vol, ' bp/√s')}", f"book lag {f.age(asset.lag_ms)}",
          f"strike {f.price(desk.strike) if desk.strike is not None else '?'}"),
-        (f" P(UP) model {f.cents1(desk.fair_e4)}%", f"market {middle}%",
-         f"dist {f.signed(desk.dist_bp)} bp"),
+        (f" P(UP) model {f.with_unit(f.cents1(desk.fair_e4), '%')}",
+         f"market {f.with_unit(middle, '%')}",
+         f"dist {f.with_unit(f.signed(desk.dist_bp), ' bp')}"),
     )  # fmt: skip
     return [pairs(width, *parts) for parts in texts]

@@ -120,7 +120,7 @@ class Process(LinePane):
             return [line("Nothing is known yet.", width, "old")]
         lag = view.process
         error = f" ±{f.plain(view.clock_error_ms)}" if view.clock_error_ms is not None else ""
-        offset = f"{f.signed(view.clock_offset_ms)} ms{error}"
+        offset = f.with_unit(f.signed(view.clock_offset_ms), f" ms{error}")
         facts = (
             ("CPU, memory", f"{f.plain(lag.cpu_percent)} %, {f.plain(lag.rss_mb)} MB"),
             ("lag p99, max", f"{f.plain(lag.p99_ms, 2)}, {f.plain(lag.max_ms, 2)} ms"),

@@ -76,8 +76,7 @@ class Orders(TablePane):
 def _order(row: OrderRow, scene: Scene) -> Record:
     status = order_word(row)
     age = row.age_ms + (scene.since_ms if row.state in LIVE else 0)
-    said = row.reason.removeprefix("CANCELED").lstrip("_")  # the venue's word for the status
-    detail = f" {said}" if said else ""
+    detail = f" {row.reason}" if row.reason else ""
     cells: dict[str, Cell] = {
         "time": f.clock(row.sent_wall_ns, scene.local_time),
         "market": row.label,

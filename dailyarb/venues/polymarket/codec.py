@@ -6,6 +6,7 @@ as strings or as JSON numbers. Unknown fields are ignored, unknown words are ref
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 
@@ -27,6 +28,7 @@ from dailyarb.venues.exact import Num, Wire, load, scaled, shape
 
 UserEvent = OrderReport | Fill | FillConfirmed | FillVoided
 
+_CANCELED = re.compile("^(ORDER_STATUS_)?(CANCELL?ED)?[_ ]*", re.IGNORECASE)
 CONTROL_WORDS = frozenset({b"PONG", b"PING", b"INVALID OPERATION"})
 
 
@@ -316,6 +318,11 @@ def order_state(status: str, verb: str, matched: int, original: int) -> OrderSta
     raise FrameFault("type", len(status))
 
 
+def _why_ended(status: str) -> str:
+    """Returns what a final status says beyond the end itself, `MARKET_RESOLVED`, often nothing."""
+    return _CANCELED.sub("", status)
+
+
 def order_report(order: WireOrder, asked_ns: int) -> OrderReport:
     """Returns the venue's word on one order."""
     matched, original = size_e6(order.size_matched), size_e6(order.original_size)
@@ -327,7 +334,7 @@ def order_report(order: WireOrder, asked_ns: int) -> OrderReport:
         known=True,
         state=state,
         matched_e6=matched,
-        reason=order.status if ended else "",
+        reason=_why_ended(order.status) if ended else "",
     )
 
 

@@ -33,6 +33,9 @@ BOOK_ONLY = frozenset({"S2"})
 _SPOILS_REFERENCE = frozenset({DOUBT_TOKEN, DOUBT_DAYS, DOUBT_NO_REFERENCE})
 _SPOILS_RESTING = frozenset({DOUBT_TOUCH})
 _JITTER_SHARE = 0.25
+# Behind the queue, a price that runs through us must stay: with this, probes of two resting bids on
+# the depth recordings end as somebody's own did (FINDINGS.md, 9; the evidence page shows both).
+THROUGH_MS = 2_000
 
 
 class World(msgspec.Struct, frozen=True):
@@ -70,8 +73,10 @@ def _windows(recording: Recording) -> list[str]:
     file = str(recording.path)
     if recording.source is not Source.FOREIGN:
         return [file]
-    named = [recording.window] if recording.window else foreign.of(recording.path).windows(
-        recording.path
+    named = (
+        [recording.window]
+        if recording.window
+        else foreign.of(recording.path).windows(recording.path)
     )
     return [f"{file}#{window}" if window else file for window in named]
 
@@ -106,8 +111,9 @@ class Variant(msgspec.Struct, frozen=True):
 
     latency_ms is one way, plus an exponential quarter of it; with measured_ms, quantiles of a
     journal's own, these are the latency and latency_ms is their median. adverse: we stand behind
-    all that is shown, and only prints and trade-through fill us; else in front of it, and all that
-    leaves fills us first. The truth lies between the two. rivals: the share others have first.
+    all that is shown, and only prints and a trade-through that stays fill us; else in front of it,
+    and all that leaves fills us first. The truth lies between the two. rivals: the share others
+    have first.
     """
 
     latency_ms: float = 20.0
@@ -168,6 +174,15 @@ def perform(
     return rehearse(world.name, script_of(world, today=variant.today), settings, variant, tell)
 
 
+def fills_of(variant: Variant, hold_ms: int) -> FillSettings:
+    """Returns the fill model of a variant's assumptions; hold_ms is the venue's."""
+    base_ms = variant.latency_ms
+    law = LatencyLaw(base_ms, base_ms * _JITTER_SHARE, base_ms * 5.0, variant.measured_ms)
+    if variant.adverse:
+        return FillSettings(law, hold_ms, through_ms=THROUGH_MS, rivals=variant.rivals)
+    return FillSettings(law, hold_ms, QueueMode.FRONT, rivals=variant.rivals)
+
+
 def rehearse(
     name: str,
     script: Script,
@@ -180,11 +195,7 @@ def rehearse(
     Raises:
         RecordingError: a recording cannot be read.
     """
-    hold_ms = script.specs[0].taker_hold_ms
-    base_ms = variant.latency_ms
-    law = LatencyLaw(base_ms, base_ms * _JITTER_SHARE, base_ms * 5.0, variant.measured_ms)
-    queue = QueueMode.PRINTS if variant.adverse else QueueMode.FRONT
-    fills = FillSettings(law, hold_ms, queue, rivals=variant.rivals)
+    fills = fills_of(variant, script.specs[0].taker_hold_ms)
     outlay = Outlay(seed=variant.seed, fills=fills, strategies=variant.strategies)
     rows: list[tuple[int, Record]] = []
     rehearsal = Rehearsal(

@@ -7,7 +7,8 @@ Theory. A recording does not know of us, so nothing here may invent liquidity:
    it took stays taken: more comes only as far as the level grows, or vanishes and returns.
 3. A resting order stands behind all that its level showed on arrival. Prints at its price shorten
    the queue first. It fills from what a print leaves over, from prints beyond its price, and from
-   opposite liquidity that appears beyond its price once the real queue there is gone.
+   opposite liquidity beyond its price that came once the real queue there was gone, and stayed. If
+   it stands there when we want out, we were filled: no cancel saves an order that was run over.
 4. A print fills at most its own size, a level at most what it shows, over all our orders.
 5. Where rivals are assumed, they have their share of each of these first.
 6. A cancel travels as long as an order and may come too late; a held order cannot be cancelled.
@@ -28,9 +29,10 @@ import random
 from collections.abc import Callable
 from enum import Enum
 
-from dailyarb.core.domain.market import FeeSchedule, Outcome, Side, taker_fee_e6
+from dailyarb.core.domain.market import FeeSchedule, Outcome, taker_fee_e6
 from dailyarb.core.domain.orders import TIF
 from dailyarb.core.domain.units import MS, PRICE_ONE_E4, SIZE_MAX_E6, check
+from dailyarb.sim.fills_order import Phase, Working
 from dailyarb.sim.fills_types import (
     NO_MATCH_FAK,
     NO_MATCH_FOK,
@@ -48,63 +50,13 @@ from dailyarb.sim.fills_types import (
 
 _UP, _BIDS, _ASKS = 0, 0, 1
 
-class _Phase(Enum):
-    TRAVELLING = 0
-    HELD = 1
-    RESTING = 2
-
-
-class _Working:
-    """Is one order on its way, held or resting, in UP coordinates."""
-
-    __slots__ = (
-        "cancel_asked",
-        "is_bid",
-        "left_e6",
-        "low_e6",
-        "low_since_ns",
-        "new",
-        "phase",
-        "price_e4",
-        "queue_e6",
-        "rank",
-    )
-
-    def __init__(self, new: NewOrder, rank: int) -> None:
-        is_up = new.outcome is Outcome.UP
-        self.new = new
-        self.rank = rank
-        self.is_bid = (new.side is Side.BUY) == is_up
-        self.price_e4 = new.price_e4 if is_up else PRICE_ONE_E4 - new.price_e4
-        self.left_e6 = new.size_e6
-        self.phase = _Phase.TRAVELLING
-        self.queue_e6 = 0
-        self.low_e6 = 0
-        self.low_since_ns = -1  # since when the level shows less than the queue, or -1
-        self.cancel_asked = False
-
-    @property
-    def matched_e6(self) -> int:
-        return self.new.size_e6 - self.left_e6
-
-    def reaches(self, price_e4: int) -> bool:
-        """Says whether the limit allows a trade at this UP price."""
-        return price_e4 <= self.price_e4 if self.is_bid else price_e4 >= self.price_e4
-
-    def beyond(self, price_e4: int) -> bool:
-        """Says whether an UP price is past the limit, to our advantage."""
-        return price_e4 < self.price_e4 if self.is_bid else price_e4 > self.price_e4
-
-    def guarded(self, own_best_e4: int) -> bool:
-        """Says whether real orders at our price or a better one are still shown."""
-        return own_best_e4 >= self.price_e4 if self.is_bid else own_best_e4 <= self.price_e4
-
 
 class _Act(Enum):
     ARRIVE = 0
     MATCH = 1
     CANCEL = 2
     EXPIRE = 3
+    THROUGH = 4
 
 
 class FillModel:
@@ -131,7 +83,7 @@ class FillModel:
         self._settings = settings
         self._rng = rng
         self._name = name
-        self._orders: dict[str, _Working] = {}
+        self._orders: dict[str, Working] = {}
         self._plan: list[tuple[int, int, _Act, str]] = []
         self._taken: dict[str, dict[tuple[int, int], int]] = {}
         self._out: list[FillEvent | OrderUpdate] = []
@@ -153,7 +105,7 @@ class FillModel:
         if order.order_id in self._orders:
             raise ValueError(f"order {order.order_id} is already working")
         arrival_ns = now_ns + self._settings.latency.draw_ns(self._rng)
-        self._orders[order.order_id] = _Working(order, self._count)
+        self._orders[order.order_id] = Working(order, self._count)
         self._schedule(arrival_ns, _Act.ARRIVE, order.order_id)
         if order.expires_ns:
             self._schedule(max(order.expires_ns, arrival_ns), _Act.EXPIRE, order.order_id)
@@ -187,7 +139,7 @@ class FillModel:
         return [
             (order.new, order.matched_e6, order.queue_e6)
             for order in self._orders.values()
-            if order.phase is _Phase.RESTING
+            if order.phase is Phase.RESTING
         ]
 
     @property
@@ -212,6 +164,8 @@ class FillModel:
                 self._on_arrival(order, at_ns)
             elif act is _Act.MATCH:
                 self._match(order, at_ns)
+            elif act is _Act.THROUGH:
+                self._on_through(order, at_ns)
             else:
                 self._on_expiry(order, at_ns)
         news, self._out = self._out, []
@@ -239,8 +193,11 @@ class FillModel:
             if self._settings.queue is QueueMode.FRONT and own:
                 self._fill_front(order, own[0][0], book, now_ns)
             guarded = own and order.guarded(own[0][0])
-            if order.left_e6 and other and order.beyond(other[0][0]) and not guarded:
-                self._fill_through(order, book, now_ns)
+            through = bool(other) and order.beyond(other[0][0]) and not guarded
+            if not through:
+                order.through_ns = -1
+            elif order.left_e6:
+                self._run_through(order, book, now_ns)
 
     def on_trade(
         self, market_id: str, outcome: int, side: int, price_e4: int, size_e6: int, now_ns: int
@@ -273,17 +230,17 @@ class FillModel:
         self._count += 1
         heapq.heappush(self._plan, (at_ns, self._count, act, order_id))
 
-    def _resting(self, market_id: str) -> list[_Working]:
+    def _resting(self, market_id: str) -> list[Working]:
         """Returns a market's resting orders by priority: best price, then first come."""
         found = [
             order
             for order in self._orders.values()
-            if order.phase is _Phase.RESTING and order.new.market_id == market_id
+            if order.phase is Phase.RESTING and order.new.market_id == market_id
         ]
         found.sort(key=lambda o: (-o.price_e4 if o.is_bid else o.price_e4, o.rank))
         return found
 
-    def _on_arrival(self, order: _Working, at_ns: int) -> None:
+    def _on_arrival(self, order: Working, at_ns: int) -> None:
         book = self._books(order.new.market_id)
         if book is None or not book.synced:
             self._finish(order, Word.REFUSED, at_ns, NOT_READY)
@@ -293,7 +250,7 @@ class FillModel:
         if crosses and order.new.post_only:
             self._finish(order, Word.REFUSED, at_ns, POST_ONLY_CROSSES)
         elif crosses:
-            order.phase = _Phase.HELD
+            order.phase = Phase.HELD
             self._schedule(at_ns + self._settings.hold_ms * MS, _Act.MATCH, order.new.order_id)
         elif order.new.tif in (TIF.FOK, TIF.FAK):
             reason = NO_MATCH_FOK if order.new.tif is TIF.FOK else NO_MATCH_FAK
@@ -301,14 +258,14 @@ class FillModel:
         else:
             self._rest(order, book, at_ns)
 
-    def _rest(self, order: _Working, book: BookView, at_ns: int) -> None:
-        order.phase = _Phase.RESTING
+    def _rest(self, order: Working, book: BookView, at_ns: int) -> None:
+        order.phase = Phase.RESTING
         order.queue_e6 = order.low_e6 = self._shown(order, book)
         if self._settings.queue is QueueMode.FRONT:
             order.queue_e6 = 0
         self._say(order, Word.MATCHED if order.matched_e6 else Word.RESTING, at_ns)
 
-    def _match(self, order: _Working, at_ns: int) -> None:
+    def _match(self, order: Working, at_ns: int) -> None:
         """Ends the hold: takes what the book shows now, within the limit."""
         tif = order.new.tif
         book = self._books(order.new.market_id)
@@ -335,7 +292,7 @@ class FillModel:
             if order.cancel_asked:
                 self._finish(order, Word.CANCELLED, at_ns)
 
-    def _offers(self, order: _Working, book: BookView) -> list[tuple[int, int]]:
+    def _offers(self, order: Working, book: BookView) -> list[tuple[int, int]]:
         """Returns (price, free size) within the limit, less what we took already; best first."""
         side = _ASKS if order.is_bid else _BIDS
         taken = self._taken.get(order.new.market_id, {})
@@ -353,7 +310,7 @@ class FillModel:
         rivals = self._settings.rivals
         return size_e6 if not rivals else int(size_e6 * (1.0 - rivals))
 
-    def _take(self, order: _Working, price_e4: int, size_e6: int) -> None:
+    def _take(self, order: Working, price_e4: int, size_e6: int) -> None:
         """Remembers that we took from a level of the other side."""
         key = (_ASKS if order.is_bid else _BIDS, price_e4)
         marks = self._taken.setdefault(order.new.market_id, {})
@@ -370,7 +327,7 @@ class FillModel:
             else:
                 del marks[side, price_e4]
 
-    def _shrink_queue(self, order: _Working, book: BookView, now_ns: int) -> None:
+    def _shrink_queue(self, order: Working, book: BookView, now_ns: int) -> None:
         """Applies QueueMode.SHOWN: whoever is ahead of us is shown, if anyone is.
 
         A print may arrive after the level it thinned, so the queue follows only after settle_ms.
@@ -388,9 +345,7 @@ class FillModel:
                 order.queue_e6 = min(order.queue_e6, order.low_e6)
                 order.low_since_ns = -1
 
-    def _fill_front(
-        self, order: _Working, own_best_e4: int, book: BookView, now_ns: int
-    ) -> None:
+    def _fill_front(self, order: Working, own_best_e4: int, book: BookView, now_ns: int) -> None:
         """Applies QueueMode.FRONT: what left our level while it was the best filled us first."""
         shown_e6 = self._shown(order, book)
         gone_e6, order.low_e6 = order.low_e6 - shown_e6, shown_e6
@@ -401,12 +356,33 @@ class FillModel:
             self._fill(order, order.price_e4, part_e6, True, now_ns)
             self._end_if_full(order, Word.FILLED, now_ns)
 
-    def _shown(self, order: _Working, book: BookView) -> int:
+    def _shown(self, order: Working, book: BookView) -> int:
         """Returns what the book shows at an order's own level."""
         own = book.levels(_UP, _BIDS if order.is_bid else _ASKS, self._settings.depth_levels)
         return dict(own).get(order.price_e4, 0)
 
-    def _fill_through(self, order: _Working, book: BookView, now_ns: int) -> None:
+    def _run_through(self, order: Working, book: BookView, now_ns: int) -> None:
+        """Fills a resting order once the other side has stayed beyond its price for through_ms."""
+        wait_ns = self._settings.through_ms * MS
+        if order.through_ns < 0:
+            order.through_ns = now_ns
+            if wait_ns:
+                self._schedule(now_ns + wait_ns, _Act.THROUGH, order.new.order_id)
+        if now_ns - order.through_ns >= wait_ns:
+            self._fill_through(order, book, now_ns)
+
+    def _on_through(self, order: Working, at_ns: int) -> None:
+        book = self._books(order.new.market_id)
+        if book is not None and order.through_ns >= 0:
+            self._run_through(order, book, at_ns)
+
+    def _run_over(self, order: Working, at_ns: int) -> None:
+        """Fills an order that is about to leave while the other side stands beyond its price."""
+        book = self._books(order.new.market_id)
+        if book is not None and order.through_ns >= 0:
+            self._fill_through(order, book, at_ns)
+
+    def _fill_through(self, order: Working, book: BookView, now_ns: int) -> None:
         """Fills a resting order from opposite liquidity strictly beyond its price."""
         for price_e4, free_e6 in self._offers(order, book):
             part_e6 = min(order.left_e6, free_e6)
@@ -416,24 +392,30 @@ class FillModel:
             self._fill(order, order.price_e4, part_e6, True, now_ns)
         self._end_if_full(order, Word.FILLED, now_ns)
 
-    def _on_cancel(self, order: _Working | None, order_id: str, at_ns: int) -> None:
+    def _on_cancel(self, order: Working | None, order_id: str, at_ns: int) -> None:
         if order is None:
             self._refuse_cancel(order_id, "", 0, at_ns)
-        elif order.phase is _Phase.RESTING:
-            self._finish(order, Word.CANCELLED, at_ns)
-        elif order.phase is _Phase.HELD:
+        elif order.phase is Phase.RESTING:
+            self._run_over(order, at_ns)
+            if order.left_e6:
+                self._finish(order, Word.CANCELLED, at_ns)
+            else:
+                self._refuse_cancel(order_id, order.new.market_id, order.matched_e6, at_ns)
+        elif order.phase is Phase.HELD:
             order.cancel_asked = True  # decided when the hold ends
         else:  # the cancel overtook the order on another connection
             self._refuse_cancel(order_id, order.new.market_id, 0, at_ns)
 
-    def _on_expiry(self, order: _Working, at_ns: int) -> None:
-        if order.phase is _Phase.HELD:
+    def _on_expiry(self, order: Working, at_ns: int) -> None:
+        if order.phase is Phase.HELD:
             self._schedule(at_ns + self._settings.hold_ms * MS, _Act.EXPIRE, order.new.order_id)
-        else:
+            return
+        self._run_over(order, at_ns)
+        if order.left_e6:
             self._finish(order, Word.EXPIRED, at_ns)
 
     def _fill(
-        self, order: _Working, up_price_e4: int, size_e6: int, maker: bool, at_ns: int
+        self, order: Working, up_price_e4: int, size_e6: int, maker: bool, at_ns: int
     ) -> None:
         """Books one part: coordinates go back to the order's own outcome."""
         new = order.new
@@ -464,13 +446,11 @@ class FillModel:
         self._seen_ns = max(self._seen_ns, at_ns + self._settings.latency.draw_ns(self._rng))
         return self._seen_ns
 
-    def _say(self, order: _Working, word: Word, at_ns: int, reason: str = "") -> None:
+    def _say(self, order: Working, word: Word, at_ns: int, reason: str = "") -> None:
         new = order.new
         seen_ns = self._seen(at_ns)
         self._out.append(
-            OrderUpdate(
-                new.order_id, new.market_id, word, order.matched_e6, at_ns, seen_ns, reason
-            )
+            OrderUpdate(new.order_id, new.market_id, word, order.matched_e6, at_ns, seen_ns, reason)
         )
 
     def _refuse_cancel(self, order_id: str, market_id: str, matched_e6: int, at_ns: int) -> None:
@@ -486,7 +466,7 @@ class FillModel:
             )
         )
 
-    def _finish(self, order: _Working, word: Word, at_ns: int, reason: str = "") -> None:
+    def _finish(self, order: Working, word: Word, at_ns: int, reason: str = "") -> None:
         """Says the last word on an order and forgets it."""
         del self._orders[order.new.order_id]
         self._say(order, word, at_ns, reason)
@@ -494,6 +474,6 @@ class FillModel:
             new = order.new
             self._refuse_cancel(new.order_id, new.market_id, order.matched_e6, at_ns)
 
-    def _end_if_full(self, order: _Working, word: Word, at_ns: int) -> None:
+    def _end_if_full(self, order: Working, word: Word, at_ns: int) -> None:
         if order.left_e6 == 0:
             self._finish(order, word, at_ns)

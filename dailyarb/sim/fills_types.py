@@ -79,12 +79,15 @@ class FillSettings(msgspec.Struct, frozen=True):
 
     rivals is the share, 0 to 1, of what could have filled us that somebody quicker has first: of
     each level a taker meets, and of what prints and crossing quotes leave for a resting order.
+    through_ms is how long the other side must stay beyond a resting order's price to have filled
+    it: a quote that comes and goes was often nobody's to trade with.
     """
 
     latency: LatencyLaw = LatencyLaw()
     hold_ms: int = 50
     queue: QueueMode = QueueMode.PRINTS
     settle_ms: int = 250
+    through_ms: int = 0
     depth_levels: int = 250
     rivals: float = 0.0
 

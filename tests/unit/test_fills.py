@@ -254,6 +254,58 @@ class TestResting:
         desk.on_book("m", 2)
         assert desk.advance(2) == []  # the same seven shares do not fill twice
 
+    STAY = FillSettings(LatencyLaw(0.0, 0.0), 0, through_ms=2_000)
+
+    def run_over(self) -> tuple[DictBook, FillModel]:
+        """Returns a bid beyond which the other side has stood since 1 ms."""
+        shown, desk = self.bid(self.STAY)
+        shown.set(0, 4_900, 0)
+        shown.set(1, 4_850, 50)
+        desk.on_book("m", MS)
+        assert desk.advance(MS) == []
+        return shown, desk
+
+    def test_a_price_that_runs_through_us_and_stays_fills_us(self) -> None:
+        _, desk = self.run_over()
+        assert desk.next_due_ns() == 2_001 * MS
+        assert fills(desk.advance(2_000 * MS)) == []
+        (part,) = fills(desk.advance(2_001 * MS))
+        assert (part.size_e6, part.price_e4, part.at_ns) == (20 * SHARE, 4_900, 2_001 * MS)
+
+    def test_a_price_that_comes_back_has_not_filled_us_and_counts_anew(self) -> None:
+        shown, desk = self.run_over()
+        shown.set(1, 4_850, 0)
+        desk.on_book("m", 1_000 * MS)
+        shown.set(1, 4_850, 50)
+        desk.on_book("m", 1_500 * MS)
+        assert fills(desk.advance(3_499 * MS)) == []
+        assert [f.at_ns for f in fills(desk.advance(9_000 * MS))] == [3_500 * MS]
+
+    def test_no_cancel_saves_an_order_that_was_run_over(self) -> None:
+        _, desk = self.run_over()
+        desk.cancel("a", 500 * MS)
+        news = desk.advance(500 * MS)
+        assert [f.size_e6 for f in fills(news)] == [20 * SHARE]
+        assert words(news) == [Word.FILLED, Word.CANCEL_REFUSED]
+
+    def test_what_a_run_over_order_could_not_fill_is_cancelled(self) -> None:
+        shown, desk = self.run_over()
+        shown.set(1, 4_850, 7)
+        desk.cancel("a", 500 * MS)
+        news = desk.advance(500 * MS)
+        assert [f.size_e6 for f in fills(news)] == [7 * SHARE]
+        assert words(news) == [Word.CANCELLED]
+
+    def test_an_order_that_expires_while_run_over_was_filled(self) -> None:
+        shown = book()
+        desk = model(shown, self.STAY)
+        desk.submit(order(price_e4=4_900, tif=TIF.GTD, expires_ns=500 * MS), 0)
+        desk.advance(0)
+        shown.set(0, 4_900, 0)
+        shown.set(1, 4_850, 50)
+        desk.on_book("m", MS)
+        assert words(desk.advance(500 * MS)) == [Word.FILLED]
+
     def test_liquidity_at_our_price_is_not_beyond_it(self) -> None:
         shown, desk = self.bid()
         shown.set(0, 4_900, 0)

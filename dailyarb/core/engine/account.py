@@ -131,12 +131,12 @@ def _words(state: State, order: Order) -> str:
 def on_report(state: State, event: OrderReport, now: Instant, out: list[Command]) -> None:
     """The venue's word on one order."""
     order = state.orders.by_id.get(event.order_id)
-    was = order.state if order else None
+    was, told = (order.state, order.withdrawn) if order else (None, False)
     state.proofs.report(event, out, now.mono_ns)
     if order is None or order.state is was:
         return
     state.pairs.heard(order.pair_id, now.mono_ns)
-    if order.state is OrderState.CANCELLED:
+    if order.state is OrderState.CANCELLED and not told:
         state.tallies.cancelled += 1
         state.tell("CANCEL", f"{_words(state, order)}: {order.reason or 'cancelled'}", now)
     if order.owed_e6 and not order.live:
@@ -148,12 +148,11 @@ def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Comm
     """The answer to a cancel: proven ones are over, the others are asked about."""
     for order_id in event.cancelled:
         order = state.orders.by_id.get(order_id)
-        if order is None or not order.live or order.state is OrderState.JOURNALLED:
+        if order is None or not state.proofs.cancelled(order, now.mono_ns, out):
             continue
-        state.orders.move(order, OrderState.CANCELLED, order.reason or "cancelled", out)
         state.pairs.heard(order.pair_id, now.mono_ns)
         state.tallies.cancelled += 1
-        state.tell("CANCEL", f"{_words(state, order)}: {order.reason}", now)
+        state.tell("CANCEL", f"{_words(state, order)}: {order.reason or 'cancelled'}", now)
     for order_id, reason in event.not_cancelled:
         order = state.orders.by_id.get(order_id)
         if order is not None and order.live:
@@ -162,7 +161,7 @@ def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Comm
             order.asked_ns, order.asks = 0, 0
     heard_path(state, Told(event.proven, event.asked_ns, "cancel unanswered"), now, out)
     if not event.proven:
-        for order in state.orders.live():
+        for order in state.orders.working():
             if order.cancel_ns:
                 # Still wanted gone: housekeeping asks again soon, not at once (F62).
                 order.cancel_ns = max(1, now.mono_ns - RECANCEL_NS + CANCEL_PAUSE_NS)

@@ -15,6 +15,7 @@ from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.clock import ManualClock
 from dailyarb.core.domain.events import (
     AccountReport,
+    CancelResult,
     Event,
     FeedState,
     FeedStatus,
@@ -22,6 +23,7 @@ from dailyarb.core.domain.events import (
     LegOutcome,
     LegResult,
     MarketListed,
+    OrderReport,
     ReferenceMoved,
     SettlementPrice,
     Signed,
@@ -283,6 +285,13 @@ class Rig:
                 self.clock.now().wall_ns,
             )
         )
+
+    def cancelled(self, *order_ids: str) -> None:
+        """Feeds a cancel's proof, then the answer to the question how much had matched before."""
+        self.feed(CancelResult(self.clock.now().mono_ns, order_ids))
+        self.clock.advance(MS)
+        for order_id in order_ids:
+            self.feed(OrderReport(order_id, self.clock.now().mono_ns, False))
 
     # looking
 

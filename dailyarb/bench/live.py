@@ -12,8 +12,6 @@ import asyncio
 import contextlib
 import json
 import os
-import pty
-import struct
 import subprocess
 import sys
 import tempfile
@@ -21,12 +19,11 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from fcntl import ioctl
 from pathlib import Path
-from termios import TIOCSWINSZ
 from typing import Any
 
 from dailyarb.bench import echo
+from dailyarb.bench.console import isolated, on_terminal
 from dailyarb.runtime.cores import allow, allowed, engine_core, stay_off
 from dailyarb.runtime.launch import stop_process
 
@@ -142,13 +139,7 @@ def _turn(console: bool, cores: frozenset[int]) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="dailyarb-bench-") as folder:
         place = Path(folder)
         (place / "config.toml").write_text(CONFIG)
-        env = dict(os.environ)
-        env.update(
-            XDG_STATE_HOME=str(place / "state"),
-            XDG_RUNTIME_DIR=str(place / "run"),
-            DAILYARB_BENCH_ENGINE="1",
-        )
-        (place / "run").mkdir(mode=0o700)
+        env = {**isolated(place), "DAILYARB_BENCH_ENGINE": "1"}
         words = [sys.executable, "-m", "dailyarb.bench.engine", str(place / "config.toml")]
         words += [str(SECONDS + WARM_S), str(RATE_HZ), str(JUMP_MS)]
         kept = allowed()
@@ -183,27 +174,15 @@ def _figures(summary: dict[str, Any]) -> dict[str, float]:
 @contextlib.contextmanager
 def _screen(env: dict[str, str], place: Path) -> Iterator[None]:
     """Draws a console of 200x60 on a terminal of its own until the block ends."""
-    lead, follow = pty.openpty()
-    ioctl(follow, TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
     socket = place / "run" / "dailyarb" / INSTANCE
     end = time.monotonic() + 20.0
     while not any(socket.glob("*")) and time.monotonic() < end:
         time.sleep(0.05)
     time.sleep(1.0)
     words = [sys.executable, "-m", "dailyarb", "attach", "--config", str(place / "config.toml")]
-    process = subprocess.Popen(
-        words, env={**env, "TERM": "xterm-256color"}, stdin=follow, stdout=follow, stderr=follow,
-        start_new_session=True,
-    )  # fmt: skip
-    os.close(follow)
-    drained = threading.Thread(target=_drain, args=(lead,), daemon=True)
-    drained.start()
-    try:
+    with on_terminal(words, env, (200, 60)) as lead:
+        threading.Thread(target=_drain, args=(lead,), daemon=True).start()
         yield
-    finally:
-        process.kill()
-        process.wait()
-        os.close(lead)
 
 
 def _drain(handle: int) -> None:

@@ -177,7 +177,7 @@ CATALOGUE: tuple[Profile, ...] = (
        one_sided_s=(2, 8), thin=(0.2, 0.7)),
     _p("F35", "remainder below the minimum", "I6 I11", "dust is carried and counted",
        thin=(0.7, 0.95)),
-    _p("F36", "cancel races a fill", "I3 I9", "a cancelled order stays fillable",
+    _p("F36", "cancel races a fill", "I3 I6 I9", "exposed until its fills are told",
        cancel_lost=(0.1, 0.5), cancel_race=(0.2, 0.8), event_slow=(0.2, 0.6)),
     _p("F37", "an order outlives cancel-all", "I12 I20", "verified only by evidence",
        late=(0.2, 0.5), late_ms=(500, 3500), operator=(1, 3)),

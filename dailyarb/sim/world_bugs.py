@@ -22,6 +22,7 @@ from dailyarb.core.domain.orders import TERMINAL, FillState, OrderState
 from dailyarb.core.domain.rung import Rung, RungCause
 from dailyarb.core.domain.units import SECOND
 from dailyarb.core.engine.engine import Engine
+from dailyarb.core.execution.orders import Order
 from dailyarb.core.execution.pairs import Pair, PairStep, PairView
 from dailyarb.core.risk.gate import Admitted, Denied, RiskGate, Situation
 from dailyarb.core.risk.rungs import Rungs
@@ -248,6 +249,21 @@ def _half_snapshot(engine: Engine, event: ev.Event, now_ns: int) -> ev.Event:
     return event
 
 
+def _cancel_is_all(engine: Engine, life: int) -> None:
+    del life
+    state = engine.state
+    cancelled = state.proofs.cancelled
+
+    def final(order: Order, now_ns: int, out: list[cmd.Command]) -> bool:
+        news = cancelled(order, now_ns, out)
+        if news:
+            order.withdrawn = False
+            state.orders.move(order, OrderState.CANCELLED, "cancelled", out)
+        return news
+
+    _swap(state.proofs, "cancelled", final)
+
+
 class _Empty(set[str]):
     """Stays empty whatever is added."""
 
@@ -353,6 +369,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("sendfirst", "sends before journalling", "F68", 30, sends_first=True),
     Bug("oldanswer", "dates an answer by its arrival", "F27", 60, bend=_old_answer),
     Bug("cancelstate", "takes a cancel for a state", "F36", 12, plant=_cancel_is_state),
+    Bug("cancelall", "asks nothing after a proven cancel", "F36+F43", 150, plant=_cancel_is_all),
     Bug("byposition", "matches answers by position", "F31", 40, bend=_by_position),
     Bug("bytrade", "keys fills by trade alone", "F25", 40, plant=_by_trade),
     Bug("novoid", "ignores a failed settlement", "F43", 12, bend=_no_void),

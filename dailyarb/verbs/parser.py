@@ -229,7 +229,8 @@ def _proofs(sub: Sub) -> None:
         sub,
         "bench",
         "the budgets on this machine, each beside its peer",
-        "dailyarb bench --only decode --json",
+        "dailyarb bench --only decode --json\n"
+        "dailyarb bench --only console  # its first paint, budget 0.8 s",
         "bench:bench",
     )
     verb.add_argument("--only", metavar="TEXT", default="", help="modules whose name holds this")

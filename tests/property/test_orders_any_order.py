@@ -22,6 +22,7 @@ from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import TERMINAL, FillState, OrderState
 from dailyarb.core.domain.records import FillBooked
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
+from dailyarb.core.domain.units import MS
 from tests.rig import Rig
 from tests.rig import settings as config
 
@@ -75,7 +76,12 @@ def story(rig: Rig, ids: list[str], asked_ns: int) -> list[Event]:
 
 
 def close(rig: Rig, ids: list[str]) -> None:
-    """Lets the last word on each trade be heard, as the account's list repeats it."""
+    """Lets the last word on each trade be heard, as the account's list repeats it.
+
+    And the answer to the question that a cancel raises: how much had matched before.
+    """
+    rig.clock.advance(MS)
+    rig.feed(OrderReport(ids[1], rig.clock.now().mono_ns, False))
     for trade, order_id in (("t1", ids[0]), ("t2", ids[0]), ("t1", ids[1]), ("t4", ids[1])):
         rig.feed(FillConfirmed(trade, order_id))
 

@@ -146,6 +146,7 @@ def test_a_cancel_that_overtakes_the_answer_stands(quotes: Rig) -> None:
     one = quotes.submits[0].orders[0].order_id
     quotes.feed(CancelResult(0, (one,)))
     quotes.answer(quotes.submits[0], LegOutcome.RESTING)
+    quotes.cancelled(one)
     assert quotes.state.orders.by_id[one].state is OrderState.CANCELLED
 
 

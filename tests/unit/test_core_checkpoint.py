@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.events import (
     AccountReport,
-    CancelResult,
     CheckpointDue,
     Fill,
     LegOutcome,
@@ -116,7 +115,7 @@ def test_rows_behind_the_checkpoint_are_folded_onto_it() -> None:
     old = quoted()
     record = taken(old)
     order_id = old.submits[0].orders[0].order_id
-    old.feed(CancelResult(old.clock.now().mono_ns, (order_id,)))
+    old.cancelled(order_id)
     moved = [c.record for c in old.all(cmd.Journal)][-1]
     new = reborn(old, record, moved, strategies=S2_ONLY)
     assert new.state.orders.by_id[order_id].state is OrderState.CANCELLED

@@ -225,7 +225,7 @@ def test_a_pair_that_cannot_get_out_says_so_and_stops_all_entries() -> None:
     rig.book(*WIDE)
     up, down = (o.order_id for o in rig.submits[0].orders)
     rig.fill(up, 20, maker=True)
-    rig.feed(_gone(rig, down))
+    rig.cancelled(down)
     rig.book([(20, 500)], [(30, 500)])
     rig.advance(4.4)
     rig.book([(20, 500)], [(30, 500)])
@@ -241,18 +241,12 @@ def test_a_halted_engine_does_not_wait_for_a_leg_it_may_not_unwind() -> None:
     rig.book(*WIDE)
     up, down = (o.order_id for o in rig.submits[0].orders)
     rig.fill(up, 20, maker=True)
-    rig.feed(_gone(rig, down))
+    rig.cancelled(down)
     rig.feed(OperatorCommand(OperatorVerb.HALT, "test"))
     rig.feed(StopRequested("test"))
     rig.advance(0.2)
     (leaves,) = rig.all(cmd.Exit)
     assert leaves.code == 0 and "1 pairs one-sided" in leaves.why
-
-
-def _gone(rig: Rig, order_id: str):  # type: ignore[no-untyped-def]
-    from dailyarb.core.domain.events import CancelResult
-
-    return CancelResult(rig.clock.now().mono_ns, (order_id,))
 
 
 def test_a_lone_leg_of_a_refused_pair_is_withdrawn() -> None:
@@ -267,7 +261,7 @@ def test_a_lone_leg_of_a_refused_pair_is_withdrawn() -> None:
     rig.feed(SubmitResult(0, results))
     rig.advance(0.2)
     assert [c.order_ids for c in rig.all(cmd.Cancel)] == [(two,)]
-    rig.feed(_gone(rig, two))
+    rig.cancelled(two)
     rig.advance(0.2)
     assert [p.result for p in rig.records(PairClosed)] == ["unfilled"]
 
@@ -367,7 +361,7 @@ def test_the_desk_names_what_a_market_does() -> None:
     assert view(rig).markets[0].word == "QUOTE"
     up, down = rig.submits[0].orders
     rig.fill(up.order_id, 20, maker=True, state=FillState.PROVISIONAL)
-    rig.feed(_gone(rig, down.order_id))
+    rig.cancelled(down.order_id)
     rig.clock.advance(2 * S)
     rig.book(*WIDE)
     shown = view(rig).markets[0]

@@ -208,6 +208,50 @@ def test_a_cancelled_order_stays_fillable(bench: Bench) -> None:
     assert order.state is OrderState.FILLED
 
 
+def test_a_proven_cancel_waits_for_what_matched_before_it(bench: Bench) -> None:
+    [order] = bench.send(TIF.GTC)
+    bench.answer(order, LegOutcome.RESTING)
+    assert bench.proofs.cancelled(order, bench.now.mono_ns, bench.out)
+    assert order.live, "shares that matched before may be on their way (I6)"
+    assert not bench.orders.working()
+    assert bench.asked() == [order.order_id], "asked at once"
+    bench.report(order, None, asked=bench.ms - 1)
+    assert order.live, "an answer to a question asked before the cancel says nothing"
+    bench.fill(order, 6)
+    bench.ms += 5
+    bench.report(order, None)
+    assert order.state is OrderState.CANCELLED
+    assert not bench.proofs.cancelled(order, bench.now.mono_ns, bench.out), "no news twice"
+
+
+def test_a_cancel_proves_an_order_that_was_in_doubt(bench: Bench) -> None:
+    [order] = bench.send(TIF.GTC)
+    bench.answer(order, LegOutcome.UNKNOWN)
+    bench.proofs.cancelled(order, bench.now.mono_ns, bench.out)
+    bench.ms += 5
+    bench.report(order, OrderState.CANCELLED, matched=6)
+    assert order.state is OrderState.OPEN, "six shares are owed"
+    bench.fill(order, 6)
+    assert order.state is OrderState.CANCELLED
+
+
+def test_a_cancel_that_took_every_share_was_a_fill(bench: Bench) -> None:
+    [order] = bench.send(TIF.GTC)
+    bench.proofs.cancelled(order, bench.now.mono_ns, bench.out)
+    bench.fill(order, 20)
+    assert order.state is OrderState.FILLED
+
+
+def test_an_order_that_rests_on_after_its_cancel_works_again(bench: Bench) -> None:
+    [order] = bench.send(TIF.GTC)
+    bench.proofs.cancelled(order, bench.now.mono_ns, bench.out)
+    bench.report(order, OrderState.OPEN, asked=bench.ms - 1)
+    assert not bench.orders.working(), "read before the cancel"
+    bench.ms += 5
+    bench.report(order, OrderState.OPEN)
+    assert bench.orders.working() == [order], "and is cancelled again"
+
+
 def test_a_fill_of_an_order_that_is_not_ours_moves_nothing(bench: Bench) -> None:
     event = Fill(
         "t", "?", "0xm", Outcome.UP, Side.BUY, 5_000, 1, False, FillState.CONFIRMED, 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.events import (
-    CancelResult,
     LegOutcome,
     OperatorCommand,
     OrderReport,
@@ -126,7 +125,7 @@ def test_a_one_sided_pair_is_finished_by_the_next_run() -> None:
     old.fill(legs[Outcome.UP], 20, maker=True)
     new = restart(old)
     assert [p.excess_e6 for p in new.state.pairs.open.values()] == [20_000_000]
-    new.feed(CancelResult(new.clock.now().mono_ns, (legs[Outcome.DOWN],)))
+    new.cancelled(legs[Outcome.DOWN])
     new.ready(old.state.ledger.accounts.cash / 1e6)
     new.book(*WIDE)
     new.advance(1.0)
@@ -156,7 +155,7 @@ def test_what_was_voided_or_closed_before_is_so_after() -> None:
 def test_a_pair_without_market_is_no_longer_anybodys_task() -> None:
     old = quoted()
     for order in old.submits[0].orders:
-        old.feed(CancelResult(old.clock.now().mono_ns, (order.order_id,)))
+        old.cancelled(order.order_id)
     assert not restart(old).state.pairs.open
 
 
@@ -164,7 +163,7 @@ def test_shares_a_person_sold_are_not_bought_back_after_a_restart() -> None:
     old = quoted()
     legs = {old.state.orders.by_id[o.order_id].outcome: o.order_id for o in old.submits[0].orders}
     old.fill(legs[Outcome.UP], 20, maker=True)
-    old.feed(CancelResult(old.clock.now().mono_ns, (legs[Outcome.DOWN],)))
+    old.cancelled(legs[Outcome.DOWN])
     old.feed(OperatorCommand(OperatorVerb.FLATTEN, "you", confirmed=True))
     old.fill(old.submits[-1].orders[0].order_id, 20, trade="out", price_e4=4_900)
     assert [p.excess_e6 for p in old.state.pairs.open.values()] == [0]

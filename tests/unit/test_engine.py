@@ -287,10 +287,8 @@ def test_a_lone_leg_is_completed_after_its_partner_is_gone() -> None:
     cancels = rig.all(cmd.Cancel)
     assert cancels and legs[Outcome.DOWN] in cancels[-1].order_ids
     assert len(rig.submits) == 1, "nothing crosses before the partner is proven gone"
-    from dailyarb.core.domain.events import CancelResult
-
     rig.book(*WIDE)
-    rig.feed(CancelResult(rig.clock.now().mono_ns, (legs[Outcome.DOWN],)))
+    rig.cancelled(legs[Outcome.DOWN])
     rig.advance(0.6)
     [(outcome, side, price, size)] = sides(rig.submits[1], rig)
     assert (outcome, side, size) == (Outcome.DOWN, Side.BUY, 20_000_000)

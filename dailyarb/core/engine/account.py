@@ -137,12 +137,12 @@ def _tell_cancelled(state: State, order: Order, now: Instant) -> None:
 def on_report(state: State, event: OrderReport, now: Instant, out: list[Command]) -> None:
     """The venue's word on one order."""
     order = state.orders.by_id.get(event.order_id)
-    was = order.state if order else None
+    was, told = (order.state, order.withdrawn) if order else (None, False)
     state.proofs.report(event, out, now.mono_ns)
     if order is None or order.state is was:
         return
     state.pairs.heard(order.pair_id, now.mono_ns)
-    if order.state is OrderState.CANCELLED:
+    if order.state is OrderState.CANCELLED and not told:
         _tell_cancelled(state, order, now)
     if order.owed_e6 and not order.live:
         text = f"{_words(state, order)}: {order.owed_e6 / 1e6:g} matched shares never arrived"
@@ -153,9 +153,8 @@ def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Comm
     """The answer to a cancel: proven ones are over, the others are asked about."""
     for order_id in event.cancelled:
         order = state.orders.by_id.get(order_id)
-        if order is None or not order.live or order.state is OrderState.JOURNALLED:
+        if order is None or not state.proofs.cancelled(order, now.mono_ns, out):
             continue
-        state.orders.move(order, OrderState.CANCELLED, order.reason, out)
         state.pairs.heard(order.pair_id, now.mono_ns)
         _tell_cancelled(state, order, now)
     for order_id, reason in event.not_cancelled:
@@ -166,7 +165,7 @@ def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Comm
             order.asked_ns, order.asks = 0, 0
     heard_path(state, Told(event.proven, event.asked_ns, "cancel unanswered"), now, out)
     if not event.proven:
-        for order in state.orders.live():
+        for order in state.orders.working():
             if order.cancel_ns:
                 # Still wanted gone: housekeeping asks again soon, not at once (F62).
                 order.cancel_ns = max(1, now.mono_ns - RECANCEL_NS + CANCEL_PAUSE_NS)

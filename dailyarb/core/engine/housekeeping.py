@@ -93,7 +93,7 @@ def _expire_orders(state: State, now: Instant, out: list[Command]) -> None:
     # Nothing rests while we are halted; orders of an earlier run come to light after the start.
     halted = not state.rungs.booting and state.rungs.overall()[0] is Rung.HALTED
     late = []
-    for order in state.orders.live():
+    for order in state.orders.working():
         if order.takes or not order.order_id:
             continue
         if order.cancel_ns and now.mono_ns - order.cancel_ns < RECANCEL_NS:
@@ -270,7 +270,7 @@ def _verify_halt(state: State, now: Instant) -> None:
     story = state.halting
     if not story.started_ns or story.verified_ns:
         return
-    live = state.orders.live()
+    live = state.orders.working()
     took = (now.mono_ns - story.started_ns) / SECOND
     if not live:
         story.verified_ns = now.mono_ns
@@ -291,6 +291,7 @@ def _stop(state: State, now: Instant, out: list[Command]) -> None:
     clear = not live and not waits
     if not clear and now.mono_ns < state.stop_deadline_ns:
         return
+    live = state.orders.working()
     if live:
         cancel_all(state, now, out)
     state.exited = True

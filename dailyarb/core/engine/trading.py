@@ -223,7 +223,7 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
     resting = [
         Leg(o.outcome, o.side, o.price_e4, o.left_e6, o.tif, o.post_only)
         for o in live
-        if not o.takes
+        if not o.takes and not o.withdrawn
     ]
     rung = state.rungs.overall()[0] if _operator(intent) else state.rungs.of(intent.strategy)
     return Situation(
@@ -423,7 +423,7 @@ def _queue_ahead(state: State, order: Order) -> int:
 
 def cancel(orders: list[Order], reason: str, now: Instant, out: list[Command]) -> None:
     """Asks for orders to be cancelled; a cancel is a request, not a state."""
-    asked = [o for o in orders if o.order_id and o.live]
+    asked = [o for o in orders if o.order_id and o.live and not o.withdrawn]
     if not asked:
         return
     for order in asked:
@@ -434,11 +434,11 @@ def cancel(orders: list[Order], reason: str, now: Instant, out: list[Command]) -
 
 def cancel_all(state: State, now: Instant, out: list[Command]) -> int:
     """Asks for everything to be cancelled; returns how many were live."""
-    live = state.orders.live()
-    for order in live:
+    working = state.orders.working()
+    for order in working:
         _wanted_gone(order, now)
     out.append(CancelAll(now.mono_ns))
-    return len(live)
+    return len(working)
 
 
 def _wanted_gone(order: Order, now: Instant) -> None:

@@ -57,6 +57,7 @@ class Order:
     proven_ns: int = 0  # newest moment at which the venue is known to have had it
     ending: OrderState | None = None  # its end, once its matched shares have arrived as fills
     ended_ns: int = 0
+    withdrawn: bool = False  # proven cancelled, and not yet told how much had matched before
     sent_ns: int = 0
     sent_wall_ns: int = 0
     acked_ns: int = 0
@@ -235,6 +236,10 @@ class Orders:
         """Returns orders that may still fill, of one market or of all."""
         found = self._by_market.get(market_id, {}) if market_id else self._live
         return list(found.values())
+
+    def working(self, market_id: str = "") -> list[Order]:
+        """Returns live orders that may yet match: all but those the venue has withdrawn."""
+        return [o for o in self.live(market_id) if not o.withdrawn]
 
     def drafts(self, market_id: str) -> list[Order]:
         """Returns orders of a market that are being signed."""

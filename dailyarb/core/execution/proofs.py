@@ -87,6 +87,22 @@ class Proofs:
             order.voided_e6 += size_e6
             self._finish(order, out)
 
+    def cancelled(self, order: Order, now_ns: int, out: list[Command]) -> bool:
+        """Takes a proven cancel; says whether it is news.
+
+        No more of the order matches, but what matched before may be on its way as a fill. So it
+        keeps its exposure, and its pair waits, until the venue, asked from now on, has told how
+        much that was (I6).
+        """
+        if not order.live or order.withdrawn or order.ending or not order.sent_ns:
+            return False
+        order.accepted = order.withdrawn = True
+        order.ending, order.ended_ns = OrderState.CANCELLED, now_ns
+        order.asked_ns, order.asks = 0, 0
+        if order.state in _UNPROVEN:
+            self._orders.move(order, OrderState.OPEN, "", out)
+        return True
+
     def _end(
         self, order: Order, state: OrderState, reason: str, asked_ns: int, out: list[Command]
     ) -> None:
@@ -95,7 +111,7 @@ class Proofs:
         Until then it keeps its exposure and is asked about; when they are still missing after
         `late_arrival_ms`, the venue's word on the order stands alone.
         """
-        order.missing = False
+        order.missing = order.withdrawn = False
         if order.ending is None:
             order.ended_ns = asked_ns
         order.ending, order.reason = state, reason or order.reason
@@ -107,7 +123,8 @@ class Proofs:
         self._finish(order, out)
 
     def _finish(self, order: Order, out: list[Command]) -> None:
-        if order.ending is None or order.owed_e6 or order.state in TERMINAL:
+        waits = order.owed_e6 or order.withdrawn
+        if order.ending is None or waits or order.state in TERMINAL:
             return
         full = order.filled_e6 >= order.size_e6
         self._orders.move(order, OrderState.FILLED if full else order.ending, order.reason, out)
@@ -123,7 +140,7 @@ class Proofs:
             return order
         if event.known:
             self._known(order, event, max(now_ns, event.asked_ns), out)
-        elif order.accepted and event.asked_ns > order.proven_ns:
+        elif order.accepted and event.asked_ns >= _heard_of_ns(order):
             # It was accepted and is no longer in the active list: what did not fill is gone.
             state = OrderState.EXPIRED if order.takes else OrderState.CANCELLED
             self._end(order, state, "gone", event.asked_ns, out)
@@ -142,6 +159,9 @@ class Proofs:
             return
         order.proven_ns = max(order.proven_ns, heard_ns)
         order.missing = False
+        if order.withdrawn and event.asked_ns >= order.ended_ns:
+            # There after a cancel was said to be done: it may match, and is cancelled again.
+            order.withdrawn, order.ending = False, None
         self._orders.move(order, OrderState.OPEN, "", out)
 
     def listed(self, order: Order, heard_ns: int, out: list[Command]) -> None:
@@ -172,7 +192,8 @@ class Proofs:
         return min(dues, default=None)
 
     def _ask_due_ns(self, order: Order) -> int | None:
-        waiting = order.owed_e6 > 0 or order.missing or (order.takes and order.accepted)
+        waiting = order.owed_e6 > 0 or order.missing or order.withdrawn
+        waiting = waiting or (order.takes and order.accepted)
         open_doubt = order.state in _UNPROVEN
         if not order.sent_ns or not (waiting or open_doubt or order.cancel_ns):
             return None
@@ -198,3 +219,8 @@ class Proofs:
         for order in late:
             self._orders.move(order, OrderState.UNKNOWN, "no answer", out)
         return late
+
+
+def _heard_of_ns(order: Order) -> int:
+    """Returns from when on a question's answer "not there" tells more than what is known."""
+    return max(order.proven_ns + 1, order.ended_ns if order.withdrawn else 0)

@@ -90,7 +90,7 @@ class JournalSink(Protocol):
         ...
 
     def disk_state(self) -> DiskState:
-        """Returns sync age, free space and the first error of the disk."""
+        """Returns sync age, free space and what is wrong with the disk."""
         ...
 
     def close(self) -> None:
@@ -229,7 +229,7 @@ class Journal:
         return self._helper.age_ms()
 
     def disk_state(self) -> DiskState:
-        """Returns sync age, free space in MB as of a second ago, and the first disk error."""
+        """Returns sync age, free space in MB as of a second ago, and what is wrong, if anything."""
         return DiskState(self.sync_age_ms(), self._helper.free_mb, self._helper.error)
 
     def size_mb(self) -> float:

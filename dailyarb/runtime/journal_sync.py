@@ -1,7 +1,8 @@
 """The journal's helper thread: syncs, checkpoints, prepares the next segment.
 
 The engine's thread tells it what was appended and reads three things: the age of the oldest
-unsynced row, the first error, and a prepared segment when the WAL has grown past its bound.
+unsynced row, what is wrong with the disk, and a prepared segment when the WAL has grown past its
+bound.
 
 A checkpoint is followed by a small write of our own on this thread: the first write after a full
 checkpoint restarts the WAL and syncs its header (4 ms), which must not fall to the engine.
@@ -66,7 +67,6 @@ class DiskHelper:
     def __init__(
         self, path: Path, settings: JournalSettings, prepare_next: Callable[[], sqlite3.Connection]
     ) -> None:
-        self.error = ""
         self.free_mb = 0
         self.size_mb = 0.0
         self.next_ready: sqlite3.Connection | None = None
@@ -87,9 +87,19 @@ class DiskHelper:
         self._measured_ns = 0
         self._prepared: sqlite3.Connection | None = None
         self._wake = threading.Event()
+        self._unsynced = ""
+        self._trouble = ""
         self._stopping = False
         self._idle = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="journal-sync", daemon=True)
+
+    @property
+    def error(self) -> str:
+        """Returns the first failed sync for good, else what the last round stumbled over.
+
+        What the kernel could not write it may have dropped, and a later sync succeeds without it.
+        """
+        return self._unsynced or self._trouble
 
     def watch(self, wal: WalFile) -> None:
         """Takes over the WAL of the segment that is written first; before `start`."""
@@ -148,18 +158,28 @@ class DiskHelper:
         while not self._stopping:
             self._wake.wait(self._settings.sync_ms / 1000)
             self._wake.clear()
-            try:
-                self._sync()
-                self._housekeep(time.monotonic_ns())
-                if time.monotonic_ns() - self._measured_ns > _MEASURE_NS:
-                    self._measure()
-            except (OSError, sqlite3.Error, JournalError) as error:
-                self.error = self.error or str(error)
+            self._trouble = self._round()
         try:
             self._sync()
             self._checkpoint()
         except (OSError, sqlite3.Error) as error:
-            self.error = self.error or str(error)
+            self._trouble = str(error)
+
+    def _round(self) -> str:
+        """Syncs, then looks after files; returns what went wrong, "" if nothing did."""
+        try:
+            self._sync()
+        except OSError as error:
+            self._unsynced = self._unsynced or str(error)
+            return str(error)
+        try:
+            now_ns = time.monotonic_ns()
+            self._housekeep(now_ns)
+            if now_ns - self._measured_ns > _MEASURE_NS:
+                self._measure()
+        except (OSError, sqlite3.Error, JournalError) as error:
+            return str(error)
+        return ""
 
     def _measure(self) -> None:
         """Looks at free space and size here: asking a hanging disk would stop the engine's loop."""

@@ -130,3 +130,23 @@ def test_the_disk_is_measured_off_the_engines_thread(path: Path) -> None:
     journal.append([OrderMoved("0x1", OrderState.OPEN)], Instant(1, 1))
     journal.close()
     assert journal.disk_state().error == ""
+
+
+def test_what_is_no_sync_is_forgotten_once_it_works_again(
+    path: Path, wal: OddWal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = DiskHelper(path, SETTINGS, never)
+    helper.watch(wal)
+    full = threading.Event()
+    full.set()
+
+    def housekeep(now_ns: int) -> None:
+        if full.is_set():
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(helper, "_housekeep", housekeep)
+    helper.start()
+    until(lambda: "No space left" in helper.error)
+    full.clear()
+    until(lambda: not helper.error)
+    helper.stop()

@@ -62,7 +62,7 @@ QUICKER = {
     "cancel_before_end_s": "2.0",
     "late_arrival_ms": "3000",
     "ask_after_ms": "300",
-    "leg_wait_ms": "1500",
+    "max_leg_delay_ms": "1500",
     "cooldown_ms": "500",
     **SMALL,
 }

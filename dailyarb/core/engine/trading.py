@@ -324,15 +324,12 @@ def open_intent(
     intent_id = state.number()
     if taken.pair_id < 0:
         taken = msgspec.structs.replace(taken, pair_id=state.number())
-        wait_ms = state.settings.risk.max_leg_delay_ms
-        if taken.legs[0].post_only:
-            wait_ms = state.settings.strategies.S2.leg_wait_ms
         state.pairs.start(
             taken.pair_id,
             taken.market_id,
             taken.strategy,
             taken.edge_e4,
-            wait_ms * MS,
+            state.settings.risk.max_leg_delay_ms * MS,
             now.mono_ns,
         )
     state.gate.count_orders(now.mono_ns, len(taken.legs))

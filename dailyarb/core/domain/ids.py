@@ -195,7 +195,7 @@ GATE_FACTS: dict[Gate, tuple[str, GateFact]] = {
     Gate.OFF_GRID: ("price or size is off the market's grid", GateFact.CENTS),
     Gate.SELF_MATCH: ("would trade against our own resting order", GateFact.CENTS),
     Gate.CASH: ("not enough free cash", GateFact.USD),
-    Gate.BALANCE_WAIT: ("waiting after an order here was refused for balance", GateFact.S),
+    Gate.BALANCE_WAIT: ("waiting: an exit here was refused, or an order for balance", GateFact.S),
     Gate.UNKNOWN_ORDERS: ("orders with unknown outcome", GateFact.COUNT),
     Gate.LOOP_LAG: ("the engine's loop lags", GateFact.MS),
     Gate.CLOCK_OFFSET: ("the wall clock is off venue time", GateFact.MS),

@@ -220,6 +220,9 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
     for order in live:
         if order.side is Side.SELL:
             held[order.outcome] -= order.left_e6
+    for sale in state.ledger.provisional(market_id):
+        if sale.side is Side.SELL:  # though not yet for good: the venue has them no more
+            held[sale.outcome] -= sale.size_e6
     resting = [
         Leg(o.outcome, o.side, o.price_e4, o.left_e6, o.tif, o.post_only)
         for o in live
@@ -315,7 +318,7 @@ def open_intent(
     if now.wall_ns >= desk.spec.end_ns:
         return Blocked(Gate.TIME_TO_CLOSE, (desk.spec.end_ns - now.wall_ns) / SECOND)
     wait_ns = state.balance_waits.left_ns(intent.market_id, now.mono_ns)
-    if wait_ns and intent.kind is IntentKind.ENTRY:
+    if wait_ns and intent.kind in (IntentKind.ENTRY, IntentKind.EXIT):
         return Blocked(Gate.BALANCE_WAIT, wait_ns / SECOND)
     verdict = state.gate.admit(intent, desk.spec, situation(state, desk, intent, now), now.mono_ns)
     if isinstance(verdict, Denied):

@@ -303,7 +303,7 @@ def _per_day(book: _Book) -> float | None:
 
 
 def _opportunities(book: _Book) -> int:
-    """Counts signals that no other of the same market and side preceded by less than STANDING_NS."""
+    """Counts signals before which their market and side were silent for STANDING_NS."""
     last: dict[tuple[str, tuple[str, ...]], int] = {}
     count = 0
     for signal in sorted(book.signals, key=lambda signal: signal.wall_ns):

@@ -15,7 +15,7 @@ import msgspec
 
 from dailyarb import config
 from dailyarb.analytics.backtest import LATENCIES_MS, Choice, Outcome, Plan, run, variants
-from dailyarb.analytics.checks import inventory, lone_legs, untested
+from dailyarb.analytics.checks import BOOKS, inventory, lone_legs, untested
 from dailyarb.analytics.paper import Grid, Heading, Part, Words
 from dailyarb.analytics.pricing import Fit, fits
 from dailyarb.analytics.replayed import basis, sensitivity, trials, walk
@@ -59,10 +59,11 @@ def page(data: Path, jobs: int, tell: Tell) -> list[Part]:
     parts: list[Part] = [Heading("Evidence", 1), _preface()]
     parts.append(Heading("In short"))
     parts += [Words(f"{_plain(item)} {item.study.caveat}".rstrip()) for item in found]
+    parts += _taken(found)
     parts += [Words(f"{study.title}: skipped, {study.path} is not in the folder.")
               for study in absent]  # fmt: skip
     parts += [Words(f"{title_of(name)}: NOT TESTED: {why}.") for name, why in NOT_TESTED]
-    pairs = next((_own(item) for item in found if item.study.strategy == "S2"), None)
+    pairs = next((_own(item) for item in found if item.study.path == BOOKS), None)
     parts += [*inventory(data), *_rate(found), *lone_legs(data, pairs), *untested(data)]
     parts += _pricing(data)
     for item in found:
@@ -136,11 +137,13 @@ def _own(item: Found) -> Score:
 def _plain(item: Found) -> str:
     """Returns in plain words whether the hypothesis stands on this recording."""
     rows = [cell.scores[0] for cell in item.grid.cells]
-    name, own = title_of(item.study.strategy), rows[0]
+    name, own = f"{title_of(item.study.strategy)}, {item.study.name}", rows[0]
     sides = [row.interval_cents_share.verdict for row in rows if row.interval_cents_share]
     span = f"{min(_cents(rows)):+.2f} to {max(_cents(rows)):+.2f} c a share" if _cents(rows) else ""
     if not own.fills:
         return f"{name}: not tested: {own.signals} signals and no fill in {own.windows} windows."
+    if not span:
+        return f"{name}: NOT DECIDED: {own.fills} fills, none of a window that was seen to pay."
     if len(sides) == len(rows) and set(sides) == {"below zero"}:
         return (
             f"{name}: FALLS. It loses at every latency and at both ends of what the queue may have "
@@ -158,6 +161,20 @@ def _plain(item: Found) -> str:
     return (
         f"{name}: NOT DECIDED: {span}; beyond chance {sides.count('below zero')} of {len(rows)} "
         f"cells lose and {sides.count('above zero')} earn. {_by_latency(rows, item)}"
+    )
+
+
+def _taken(found: Sequence[Found]) -> Iterator[Part]:
+    """Gives what all recordings together say of the taker form of S2."""
+    plays = [item.taken for item in found if item.taken is not None]
+    if not plays:
+        return
+    signals = sum(play.cells[0].scores[0].signals for play in plays)
+    word = "NOT DECIDED" if signals else "FALLS"
+    yield Words(
+        f"{title_of('S2')}, taken at once: {word}. Both asks were below a dollar after fees, in a "
+        f"book that passes the mirror check, {signals} times in "
+        f"{sum(play.frames for play in plays):,} frames of {len(plays)} recordings."
     )
 
 

@@ -73,6 +73,21 @@ def test_no_fill_tests_nothing() -> None:
     assert "not tested" in plain(*[made(fills=0, net_cents_share=None)] * 6)
 
 
+def test_fills_whose_windows_never_paid_decide_nothing() -> None:
+    text = plain(*[made(fills=2, net_cents_share=None)] * 6)
+    assert text.endswith("NOT DECIDED: 2 fills, none of a window that was seen to pay.")
+
+
+def test_the_taker_form_is_judged_over_all_recordings() -> None:
+    never = found(*[made(signals=0)] * 6)
+    plays = [msgspec.structs.replace(never, taken=never.grid) for _ in range(2)]
+    text = as_markdown(list(evidence._taken(plays)))
+    assert "FALLS" in text and "0 times in 2 frames of 2 recordings" in text
+    once = msgspec.structs.replace(never, taken=found(made(signals=1)).grid)
+    assert "NOT DECIDED" in as_markdown(list(evidence._taken([*plays, once])))
+    assert list(evidence._taken([never])) == []
+
+
 def test_an_empty_folder_gives_a_page_that_says_so(tmp_path: Path) -> None:
     text = as_markdown(page(tmp_path, 1, lambda done, total: None))
     for study in STUDIES:

@@ -61,6 +61,8 @@ def lone_legs(data: Path, own: Score | None) -> Iterator[Part]:
                 group += probes
         for variant, group in zip(ends, found, strict=True):
             rows += _probes(f"ours on cronos books, {variant.queue} queue", group)
+    if own is not None and own.lone_legs:
+        rows.append(_as_played(own))
     if not rows:
         return
     yield Words(
@@ -77,14 +79,22 @@ def lone_legs(data: Path, own: Score | None) -> Iterator[Part]:
         "many legs stay alone, and a window costs as much. The optimistic one is an upper bound "
         "that nobody reaches."
     )
-    if own is not None and own.lone_legs:
-        yield Words(
-            f"S2 asks another question, so its own figure is lower: it waits 50 ms for the second "
-            f"leg and then completes or leaves, long before the end. Of its {own.lone_legs} lone "
-            f"legs on these books {own.lone_lost} were of the outcome that lost at settlement; "
-            f"what leaving them cost is in its result. The comparable figure of the probes is the "
-            f"column of the first leg to fill."
-        )
+    yield Words(
+        "The figures of S2 and of the probes answer different questions. Alone at the end of a "
+        "window is not alone when it is left: S2 gives the second leg a moment "
+        "(`risk.max_leg_delay_ms`), then completes or sells, minutes before the close; its row "
+        "counts which outcome its first leg held at settlement, and what leaving it cost is in its "
+        "result. The column of the probes that compares with it is the first leg to fill."
+    )
+
+
+def _as_played(own: Score) -> tuple[str, ...]:
+    lost = _share(own.lone_lost, own.lone_legs)
+    net = f"{own.net_usd / own.windows:+.2f}" if own.windows else NONE
+    return (
+        "S2 as it plays, the same books, adverse queue", "while it quotes", str(own.windows), NONE,
+        str(own.lone_legs), lost, NONE, NONE, NONE, f"{net}, 6 shares",
+    )  # fmt: skip
 
 
 def _probes(name: str, probes: Sequence[Probe]) -> Iterator[tuple[str, ...]]:

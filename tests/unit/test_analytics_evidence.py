@@ -127,7 +127,7 @@ def test_the_probe_of_others_counts_the_lone_legs_that_lost(
     # 69 of 69 lost (FINDINGS 9); 48 and 41 of the legs that filled first.
     assert "| T-120 s | 73 | 38 | 33 | 33 (100%) | 2 | 71 | 48 (68%) | -0.41 |" in text
     assert "| T-60 s | 58 | 11 | 36 | 36 (100%) | 11 | 47 | 41 (87%) | -0.50 |" in text
-    assert "Of its 20 lone legs on these books 11 were" in text
+    assert "| while it quotes | 89 | - | 20 | 11 (55%) |" in text
 
 
 def test_what_no_recording_holds_whole_is_measured_by_half(shared_data: Path) -> None:

@@ -201,3 +201,13 @@ def test_books_unlike_the_venues_cap_and_lost_connections_do_not() -> None:
     assert held(rig) == (Rung.HEDGE_ONLY, RungCause.BREAKER, "book.gap")
     rig.advance(66)
     assert held(rig)[0] is Rung.FULL
+
+
+def test_a_silent_feed_is_one_gap_however_many_its_markets() -> None:
+    rig = Rig(settings(IDLE)).ready()
+    for _ in range(3):
+        for _ in range(40):
+            rig.feed(BookDesynced("0xm", "silent feed"))
+        rig.advance(5)
+    assert len(rig.state.tallies.book_gaps) == 3
+    assert held(rig)[0] is Rung.FULL

@@ -36,7 +36,8 @@ RESYNC_NS, RESYNC_MAX_NS = SECOND, 30 * SECOND  # between two snapshots asked fo
 TICK_TRUSTED_NS = 60 * SECOND  # how long an event's tick stands against metadata
 FORGET_AFTER_NS = 120 * SECOND
 # Reasons for which a book of ours was unlike the venue's; others only ended its connection.
-DIVERGED = ("frames disagree with the book", "silent feed")
+SILENT = "silent feed"
+DIVERGED = ("frames disagree with the book", SILENT)
 
 
 def move_market(desk: Desk, new: MarketState) -> None:
@@ -76,11 +77,21 @@ def on_desynced(state: State, event: BookDesynced, now: Instant, out: list[Comma
         return
     desk.book.desync(event.reason)
     if event.reason in DIVERGED:
-        state.tallies.book_gaps.append(now.mono_ns)
+        _count_gap(state, event.reason, now)
     state.tell("BRK", f"{desk.spec.label} book GAP: {event.reason}", now, Severity.WARNING)
     _resync(desk, event.reason, now, out)
     quotes = [o for o in state.orders.live(event.market_id) if o.post_only and not o.cancel_ns]
     cancel(quotes, "book desynced", now, out)
+
+
+def _count_gap(state: State, reason: str, now: Instant) -> None:
+    """Counts a book unlike the venue's; a silent feed is one fault, however many its markets."""
+    tallies = state.tallies
+    if reason == SILENT:
+        if tallies.silent_ns and now.mono_ns - tallies.silent_ns < WITNESS_EVERY_NS:
+            return
+        tallies.silent_ns = now.mono_ns
+    tallies.book_gaps.append(now.mono_ns)
 
 
 def _resync(desk: Desk, reason: str, now: Instant, out: list[Command]) -> None:
@@ -99,7 +110,7 @@ def on_witness(state: State, event: BookWitness, now: Instant, out: list[Command
         return
     top = desk.book.top(Outcome.UP)
     if (event.bid_e4, event.ask_e4) != (top.bid_e4, top.ask_e4):
-        on_desynced(state, BookDesynced(event.market_id, "silent feed"), now, out)
+        on_desynced(state, BookDesynced(event.market_id, SILENT), now, out)
 
 
 def on_traded(state: State, event: Traded, now: Instant, out: list[Command]) -> None:

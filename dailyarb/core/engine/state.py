@@ -171,6 +171,7 @@ class Tallies:
     requests: deque[tuple[int, bool]] = field(default_factory=lambda: deque(maxlen=50))
     no_balance: deque[int] = field(default_factory=lambda: deque(maxlen=50))  # mono_ns
     book_gaps: deque[int] = field(default_factory=lambda: deque(maxlen=10_000))  # mono_ns
+    silent_ns: int = 0  # when a silent feed was last counted among them
     foreign: int = 0  # orders and fills of our wallet that are not ours, since the last reset
     fee_gap_e5: int = 0  # worst difference of a charged fee since the last reset
 

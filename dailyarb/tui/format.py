@@ -134,6 +134,13 @@ def money_in(cash_e6: float | None, width: int, *, arrow: bool = False) -> str:
     return text
 
 
+def whole(cash_e6: float | None) -> str:
+    """Returns whole dollars, cents below a hundred: `-275`, `-0.35`, `0`."""
+    small = cash_e6 is not None and 0 < abs(cash_e6) < 99_995_000
+    text = money(cash_e6, 2 if small else 0)
+    return text if _digits(text) or text == NOTHING else text.removeprefix("-")
+
+
 def _digits(text: str) -> bool:
     return any(char in "123456789" for char in text)
 
@@ -232,6 +239,11 @@ def minute(wall_ns: int, local: bool = False) -> str:
     return clock(wall_ns, local)[:5]
 
 
+def dollars(number: float) -> str:
+    """Returns whole dollars with their unit, cents below a hundred: `-$0.35`, `$1,500`."""
+    return f"{'-' if number < 0 else ''}${plain(abs(number), 2 if abs(number) < 99.995 else 0)}"
+
+
 def quantity(number: float, unit: GateFact) -> str:
     """Returns a gate's number in the gate's own unit."""
     if not math.isfinite(number):
@@ -242,8 +254,7 @@ def quantity(number: float, unit: GateFact) -> str:
         case GateFact.S:
             return age(number * 1000)
         case GateFact.USD:
-            sign, size = "-" if number < 0 else "", abs(number)
-            return f"{sign}${plain(size, 2 if size < 100 else 0)}"
+            return dollars(number)
         case GateFact.CENTS | GateFact.BP | GateFact.PERCENT:
             return f"{plain(number, 1)}{unit.value}"
         case GateFact.COUNT | GateFact.SHARES | GateFact.NONE:
@@ -255,6 +266,8 @@ def gate_numbers(gate: Gate, now: float, limit: float) -> str:
     unit = GATE_FACTS[gate][1]
     if unit is GateFact.NONE:
         return ""
+    if unit is GateFact.S and not limit:  # a time that only has to pass
+        return quantity(now, unit)
     return f"{quantity(now, unit)}, limit {quantity(limit, unit)}"
 
 
@@ -271,7 +284,7 @@ def united(number: float | None, unit: str, decimals: int = 1) -> str:
     if unit == "1e-5$":
         return f"{number / 1e5:.5f}" if number else "0.00"
     if unit in {"$", "usd", "USD"}:
-        return f"{plain(number, 2 if abs(number) < 100 else 0)}"
+        return dollars(number)
     if unit in {"", "n", "count"}:
         return count(number) if number == int(number) else plain(number, decimals)
     return f"{plain(number, decimals)}{clean(unit)}"

@@ -147,7 +147,8 @@ def audit_line(row: Row) -> AuditLine | None:
             )
         case BreakerMoved():
             word = "TRIP" if record.tripped else "reset"
-            result = f"{record.now:g} against {record.limit:g} -> {record.effect.name}"
+            came = f"caps at {record.effect.name}" if record.tripped else "lifted"
+            result = f"{round(record.now, 1):g} against {record.limit:g}: {came}"
             who = record.who or "engine"
             return AuditLine(row.seq, row.wall_ns, who, f"{record.breaker} {word}", result, "")
         case _:

@@ -12,6 +12,7 @@ from dailyarb.core.domain.view import DecisionRow, GateHit, GateRow, View
 from dailyarb.core.engine.viewer_risk import rung_rows
 from dailyarb.tui import fixtures
 from dailyarb.tui import format as f
+from dailyarb.tui.widgets.markets import state_cell
 from tests.rig import Rig
 from tests.tui.helpers import console, rows_of, settle, source_of
 
@@ -75,3 +76,12 @@ async def test_every_breaker_that_caps_the_rung_is_whole_on_risk_at_80_columns()
         source.show(msgspec.structs.replace(fixtures.running(), rungs=last))
         await settle(app, pilot)
         assert any(re.match("│booting  HALTED     reconciling ", row) for row in rows_of(app))
+
+
+def test_a_row_names_a_rung_only_where_it_is_lower_than_the_badge() -> None:
+    hit = GateHit(Gate.COOLDOWN, 1_000.0, 3_000.0)
+    desk = msgspec.structs.replace(
+        fixtures.running().markets[0], word="WATCH", why=hit, rung=Rung.HEDGE_ONLY
+    )
+    assert state_cell(desk, 40, Rung.HEDGE_ONLY)[0] == "WATCH cooldown 1.0s"
+    assert state_cell(desk, 40, Rung.FULL)[0] == "WATCH HEDGE_ONLY cooldown 1.0s"

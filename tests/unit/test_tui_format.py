@@ -148,3 +148,25 @@ def test_bars_are_scaled_by_the_largest() -> None:
 def test_drawdown_is_the_fall_below_an_earlier_peak() -> None:
     assert drawdown((10, 15, 9, 12)) == (6, 3)
     assert drawdown(()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("cash_e6", "text"),
+    [(-350_000, "-0.35"), (-4_000, "0.00"), (0, "0"), (-275_400_000, "-275"),
+     (-99_996_000, "-100"), (1_500_000_000, "1,500"), (None, "-")],
+)  # fmt: skip
+def test_whole_dollars_never_hide_a_small_sum(cash_e6: int | None, text: str) -> None:
+    assert f.whole(cash_e6) == text
+
+
+def test_a_gate_without_a_limit_names_none() -> None:
+    assert f.gate_numbers(Gate.BEFORE_START, 23.0, 0.0) == "23s"
+    assert f.gate_numbers(Gate.NO_VOLATILITY, 0.0, 0.0) == ""
+    assert f.gate_numbers(Gate.TIME_TO_CLOSE, 19.0, 90.0) == "19s, limit 90s"
+
+
+def test_dollars_of_limits_and_gates_carry_sign_and_unit() -> None:
+    assert f.united(-0.35, "$") == f.dollars(-0.35) == "-$0.35"
+    assert f.united(1500.0, "$") == "$1,500"
+    assert f.with_unit("-", " bp") == "-"
+    assert f.with_unit("+0.4", " bp") == "+0.4 bp"

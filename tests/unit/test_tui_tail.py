@@ -75,4 +75,8 @@ def test_the_audit_holds_operators_and_breakers_only() -> None:
     trip = audit_line(row_of(BreakerMoved("loss.day", True, 260.0, 250.0, Rung.HALTED, "")))
     assert trip is not None
     assert (trip.who, trip.action) == ("engine", "loss.day TRIP")
+    assert trip.result == "260 against 250: caps at HALTED"
+    reset = audit_line(row_of(BreakerMoved("loop.lag", False, 8.05825, 50.0, Rung.HALTED, "")))
+    assert reset is not None
+    assert (reset.action, reset.result) == ("loop.lag reset", "8.1 against 50: lifted")
     assert audit_line(row_of(RunEnded("r", 0, "done"))) is None

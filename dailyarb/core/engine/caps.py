@@ -60,12 +60,20 @@ def announce(state: State, change: Change, now: Instant, out: list[Command]) -> 
     )  # fmt: skip
     if change.tripped:
         state.tallies.breakers += 1
-        text = f"{change.name} TRIP {change.now:g} (limit {change.limit:g}) {change.reason}".strip()
+        unit = state.breakers.by_name[change.name].rule.unit
+        number, limit = _said(change.now, unit), _said(change.limit, unit)
+        text = f"{change.name} TRIP {number} (limit {limit}) {change.reason}".strip()
         state.tell("BRK", text, now, Severity.WARNING)
         severity = Severity.CRITICAL if change.effect is Rung.HALTED else Severity.WARNING
         state.alert(severity, f"breaker.{change.name}", text, now, out)
     else:
         state.tell("BRK", f"{change.name} reset ({change.reason})", now)
+
+
+def _said(number: float, unit: str) -> str:
+    if unit == "$":
+        return f"{'-' if number < 0 else ''}${abs(number):.2f}"
+    return f"{round(number, 1):g} {unit}".rstrip()
 
 
 def heard(state: State, name: str, told: Told, now: Instant, out: list[Command]) -> None:

@@ -224,7 +224,7 @@ class Reference(LinePane):
     def titles(self, scene: Scene) -> tuple[str, str]:
         """Returns the asset's name and the legend."""
         desk = scene.market
-        name = desk.asset if desk is not None else "-"
+        name = desk.asset.upper() if desk is not None else "-"
         return f"{name} ● Binance ○ settle", ""
 
     def draw(self, scene: Scene, width: int, height: int) -> list[Line]:

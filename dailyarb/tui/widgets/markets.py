@@ -69,6 +69,7 @@ class Markets(TablePane):
 def _market(desk: Desk, scene: Scene, room: int) -> Record:
     stale = desk.book is not BookState.SYNCED
     style = "stale" if stale else ""
+    rung = scene.view.rung if scene.view is not None else Rung.FULL
     net = desk.pos_up_e6 - desk.pos_down_e6
     dist = f.signed(desk.dist_bp) + f.mark(desk.dist_bp)
     cells: dict[str, Cell] = {
@@ -88,7 +89,7 @@ def _market(desk: Desk, scene: Scene, room: int) -> Record:
         "avg": f.cents1(desk.avg_e4),
         "upnl": (_upnl(desk, stale), _trend(desk.upnl_e6)),
         "maxl": f.money_in(desk.worst_e6, 7) if desk.worst_e6 else "-",
-        "state": state_cell(desk, room),
+        "state": state_cell(desk, room, rung),
     }  # fmt: skip
     order: dict[str, float | str] = {"left": -float(desk.end_ns), "pos": float(abs(net)),
                                      "edge": float(desk.edge_e4 or 0)}  # fmt: skip
@@ -129,8 +130,11 @@ def position(up_e6: int, down_e6: int) -> str:
     return f"{side.value[0]} {f.shares(abs(net)):>5}"
 
 
-def state_cell(desk: Desk, room: int) -> tuple[str, str]:
-    """Returns the state word and, where there is room, what stands in the way."""
+def state_cell(desk: Desk, room: int, rung: Rung) -> tuple[str, str]:
+    """Returns the state word and, where there is room, what stands in the way.
+
+    A rung is named only where it is lower than the one in force, which the badge names.
+    """
     word, detail = f.clean(desk.word), ""
     if desk.refusal:
         detail = desk.refusal
@@ -140,7 +144,7 @@ def state_cell(desk: Desk, room: int) -> tuple[str, str]:
         detail += f" {numbers.partition(',')[0]}" if numbers else ""
     elif desk.book is not BookState.SYNCED:
         detail = f"book {BOOK_WORDS[desk.book]}"
-    if desk.rung is not Rung.FULL:
+    if desk.rung < rung:
         detail = f"{desk.rung.name} {detail}"
     if room < len(word) + 8:
         detail = ""

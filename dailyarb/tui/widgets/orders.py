@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _STATUS_STYLES = {"UNKNOWN!": "critical", "REJECTED": "warn", "RESTING": "own", "PARTIAL": "own",
                   "FILLED": "ok", "CANCELLED": "old", "KILLED": "old"}  # fmt: skip
 
+REASON_MIN = 12  # cells of a reason, below which it says nothing and is left out
+
 
 class Orders(TablePane):
     """Open orders first, then the recent ones."""
@@ -52,7 +54,9 @@ class Orders(TablePane):
         rows = sorted(scene.view.orders, key=lambda row: (row.state not in LIVE, row.age_ms))
         if self.open_only:
             rows = [row for row in rows if row.state in LIVE]
-        return [_order(row, scene) for row in rows]
+        columns = self.columns(scene, self.content_size.width)
+        room = next(column.width for column in columns if column.key == "status")
+        return [_order(row, scene, room) for row in rows]
 
     def foot(self, scene: Scene, width: int) -> list[Line]:
         """Returns what the day's fills add up to."""
@@ -73,10 +77,11 @@ class Orders(TablePane):
         ]
 
 
-def _order(row: OrderRow, scene: Scene) -> Record:
+def _order(row: OrderRow, scene: Scene, room: int) -> Record:
     status = order_word(row)
     age = row.age_ms + (scene.since_ms if row.state in LIVE else 0)
-    detail = f" {row.reason}" if row.reason else ""
+    left = room - len(status) - 1
+    detail = f" {row.reason}" if left >= min(len(row.reason), REASON_MIN) else ""
     cells: dict[str, Cell] = {
         "time": f.clock(row.sent_wall_ns, scene.local_time),
         "market": row.label,

@@ -154,7 +154,7 @@ def _hour_facts(view: View) -> list[str]:
         chart = f.spark([float(net) for net, _ in known], 24)
         facts.append(
             f"BY HOUR {known[0][1]:02d}{chart}{known[-1][1]:02d}  best {best[1]:02d}h "
-            f"{f.signed_money(best[0], 0)} low {worst[1]:02d}h {f.signed_money(worst[0], 0)}"
+            f"{f.money_in(best[0], 4)} low {worst[1]:02d}h {f.money_in(worst[0], 4)}"
         )
     low, now = drawdown(view.equity_curve)
     facts.append(f"DRAWDOWN now {f.signed_money(-now)}  max {f.signed_money(-low)}")

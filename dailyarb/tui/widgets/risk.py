@@ -191,8 +191,8 @@ class Scenario(TablePane):
         view = scene.view
         best = sum(desk.best_e6 for desk in view.markets)
         text = (
-            f"all: worst {f.signed_money(view.worst_e6, 0)} of {f.money(view.worst_limit_e6, 0)}, "
-            f"best {f.signed_money(best, 0)}"
+            f"all: worst {f.whole(view.worst_e6)} of {f.whole(view.worst_limit_e6)}, "
+            f"best {'+' if best > 0 else ''}{f.whole(best)}"
         )
         return [line(text, width, "strong")]
 

@@ -216,7 +216,7 @@ def _money_fields(view: View) -> list[Field]:
 
 
 def _risk_fields(view: View) -> list[Field]:
-    worst, limit = f.money(view.worst_e6, 0), f.money(-abs(view.worst_limit_e6), 0)
+    worst, limit = f.whole(view.worst_e6), f.whole(-abs(view.worst_limit_e6))
     share = f.percent(abs(view.worst_e6), abs(view.worst_limit_e6))
     near = abs(view.worst_e6) > 0.8 * abs(view.worst_limit_e6) > 0
     tripped, alerts, unknown = view.breakers_tripped, view.alerts_open, view.unknown_orders
@@ -226,7 +226,7 @@ def _risk_fields(view: View) -> list[Field]:
             (f"Max loss {worst} / {limit} ({share})", f"MaxL {worst}/{limit}", f"MaxL {worst}"),
             "warn" if near else "", 1,
         ),
-        Field((f"Exposure {f.money(view.exposure_e6, 0)}",), rank=9),
+        Field((f"Exposure {f.whole(view.exposure_e6)}",), rank=9),
         Field((f"Orders {view.open_orders}", f"Ord {view.open_orders}"), rank=1),
         Field((f"Unknown {unknown}{'!' if unknown else ''}",), "critical" if unknown else "",
               1 if unknown else 7),

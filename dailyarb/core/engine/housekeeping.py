@@ -44,6 +44,7 @@ from dailyarb.core.risk.limits import FEED_BREAKERS
 
 TICK_NS = 100 * MS
 BEAT_NS = 5 * SECOND
+LOOK_NS = SECOND
 RECONCILE_NS = 10 * SECOND
 EXIT_CLEAN, EXIT_BREAKER, EXIT_UNVERIFIED = 0, 5, 6
 
@@ -53,6 +54,7 @@ def on_tick(state: State, now: Instant, out: list[Command]) -> None:
     if state.exited:
         return
     for order in state.proofs.silent(now.mono_ns, out):
+        state.stirred = True
         tell_unknown(state, order, "no answer", now, out)
     state.proofs.asks(now.mono_ns, out)
     step_pairs(state, now, out)
@@ -62,7 +64,9 @@ def on_tick(state: State, now: Instant, out: list[Command]) -> None:
     roll(state, now, out)
     _expire_orders(state, now, out)
     _reconcile(state, now, out)
-    observe(state, now, out)
+    if _stirs(state, now):
+        state.stirred, state.next_look_ns = False, now.mono_ns + LOOK_NS
+        observe(state, now, out)
     _beat(state, now, out)
     _markouts(state, now, out)
     _equity(state, now)
@@ -114,6 +118,16 @@ def _reconcile(state: State, now: Instant, out: list[Command]) -> None:
         step = SECOND
     if not account.asked_ns or now.mono_ns - account.asked_ns >= step:
         ask_account(state, now, out)
+
+
+def _stirs(state: State, now: Instant) -> bool:
+    """Says whether a number of a breaker may have moved since it was looked at.
+
+    Facts move them, and the price of what is held; what time alone moves only falls, so a second
+    is soon enough, unless a cap waits for it.
+    """
+    waits = state.rungs.breaker is not Rung.FULL or state.ledger.open_markets()
+    return bool(state.stirred or waits or now.mono_ns >= state.next_look_ns)
 
 
 def observe(state: State, now: Instant, out: list[Command]) -> None:

@@ -282,6 +282,8 @@ class State:
         self.frame = 0
         self.next_id = 0
         self.next_tick_ns = 0
+        self.next_look_ns = 0
+        self.stirred = True  # a fact came that may move a breaker's number
         self.next_beat_ns = 0
         self.beat_ns = 0  # when the heartbeat left that is not answered, 0 without one
         self.unproven: set[str] = set()  # markets with a fill unproven for too long (F44)

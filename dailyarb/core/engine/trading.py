@@ -59,7 +59,7 @@ def evaluate(
     asked = [s for s in state.strategies if news & waits.get(s.id, ANYTHING) or news & TIME]
     if not asked:
         return
-    if news != TOUCH or any(strategy.values for strategy in asked):
+    if news & ~TOUCH or any(strategy.values for strategy in asked):
         desk.valued = value(desk, state.assets[desk.spec.asset], now)
     scene = desk.scene = build_scene(state, desk, now)
     wanted: list[tuple[Strategy, Intent]] = []

@@ -14,7 +14,7 @@ BUILT = $(VENV)/.built
 NATIVE = setup.py $(shell find dailyarb -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp' \
 	-o -name '*.sources' -o -name '*_unit.cpp')
 
-.PHONY: help run test test-all sim sim-long pairs kills soak lint types layers check bench sanitize fuzz dist test-dist docs clean
+.PHONY: help run test test-all sim sim-long pairs kills soak soak-sim soak-live lint types layers check bench sanitize fuzz dist test-dist docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,7 +25,9 @@ help:
 	@echo 'make sim-long   1,000,000 seeds on all cores; interrupted, it goes on where it was'
 	@echo 'make pairs      pairs on the embedded venue: completion, naked times (ARGS="--rounds 20")'
 	@echo 'make kills      200 SIGKILLs at random instants of a real run (ARGS="--kills 20" for fewer)'
-	@echo 'make soak       7 simulated days, then an hour on loopback, under random faults'
+	@echo 'make soak       both soaks under random faults, one after the other:'
+	@echo 'make soak-sim   7 days in virtual time (ARGS="--days 1 --seed 2")'
+	@echo 'make soak-live  an hour on loopback (ARGS="--minutes 10 --pause-s 60")'
 	@echo 'make check      lint, types and layers'
 	@echo 'make bench      the budgets on this machine, each beside its peers'
 	@echo 'make sanitize   kernel tests under address and undefined-behaviour checks'
@@ -64,7 +66,13 @@ kills: $(BUILT)
 	$(BIN)/python -m tests.chaos.kills $(ARGS)
 
 soak: $(BUILT)
+	$(BIN)/python -m tests.soak_sim
+	$(BIN)/python -m tests.soak_live
+
+soak-sim: $(BUILT)
 	$(BIN)/python -m tests.soak_sim $(ARGS)
+
+soak-live: $(BUILT)
 	$(BIN)/python -m tests.soak_live $(ARGS)
 
 sim-long: $(BUILT)

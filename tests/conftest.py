@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from dailyarb import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,3 +20,18 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("foreign recordings are not on this machine (set DAILYARB_SHARED)")
     return folder
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command here and gives its exit code, output and errors."""
+
+    def ran(*words: object) -> tuple[int, str, str]:
+        try:
+            code = cli.main([str(word) for word in words])
+        except SystemExit as left:
+            code = int(left.code or 0)
+        heard = capsys.readouterr()
+        return code, heard.out, heard.err
+
+    return ran

@@ -52,6 +52,8 @@ CENT_E6 = 10_000
 READY_S = 60.0  # to the first view, on a machine that is busy with other things
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = [sys.executable, "-m", "dailyarb"]
+# What any run on a machine beside others wants.
+SMALL = {"port": "0", "quota_mib": "64", "ballast_mib": "1"}
 # What a test cannot wait for: a minute until absence is believed, seconds for a leg to rest.
 # Windows are traded almost to their end, at whatever minute a test runs.
 QUICKER = {
@@ -60,11 +62,9 @@ QUICKER = {
     "cancel_before_end_s": "2.0",
     "late_arrival_ms": "3000",
     "ask_after_ms": "300",
-    "leg_wait_ms": "1500",
+    "max_leg_delay_ms": "1500",
     "cooldown_ms": "500",
-    "port": "0",
-    "quota_mib": "64",
-    "ballast_mib": "1",
+    **SMALL,
 }
 _decode_view = msgspec.msgpack.Decoder(View).decode
 
@@ -77,10 +77,10 @@ def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> 
         time.sleep(0.01)
 
 
-def write_config(path: Path, **changes: str) -> Path:
+def write_config(path: Path, base: dict[str, str] = QUICKER, **changes: str) -> Path:
     """Writes the packaged configuration with other values; each key must be there."""
     lines = (ROOT / "config.toml").read_text().splitlines()
-    for key, value in {**QUICKER, **changes}.items():
+    for key, value in {**base, **changes}.items():
         found = [i for i, line in enumerate(lines) if line.startswith(f"{key} = ")]
         assert found, key
         for i in found:
@@ -146,8 +146,9 @@ class Engine:
 class Machine:
     """Is a folder with venues that outlive engines, and the engines of one instance."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, base: dict[str, str]) -> None:
         self.folder = folder
+        self.base = base
         self.places = Places("main")
         self.greeting = folder / "venues.json"
         self.output = folder / "engine.out"
@@ -158,11 +159,11 @@ class Machine:
     def config(self, **changes: str) -> Path:
         name = f'"{self.greeting}"' if self.venues is not None else '""'
         chosen = {"greeting_file": name, "core": "-2", **changes}
-        return write_config(self.folder / "config.toml", **chosen)
+        return write_config(self.folder / "config.toml", self.base, **chosen)
 
     def start_venues(self, seed: int = 1, **changes: str) -> None:
         """Starts venues of their own; engines join them from now on."""
-        config = write_config(self.folder / "venues.toml", **changes)
+        config = write_config(self.folder / "venues.toml", self.base, **changes)
         words = ["--config", str(config), "venues", "--seed", str(seed)]
         self.venues = self._popen([*words, "--greeting-file", str(self.greeting)])
         until(self.greeting.exists, "venues greet")
@@ -223,12 +224,12 @@ def _free(lock: Path) -> bool:
 
 
 @contextmanager
-def machine() -> Iterator[Machine]:
-    """Gives a machine; ends whatever it has started."""
+def machine(base: dict[str, str] = QUICKER) -> Iterator[Machine]:
+    """Gives a machine with these changes to the packaged configuration; ends what it started."""
     with tempfile.TemporaryDirectory(prefix="da-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", f"{folder}/run")
         patch.setenv("XDG_STATE_HOME", f"{folder}/state")
-        found = Machine(Path(folder))
+        found = Machine(Path(folder), base)
         try:
             yield found
         finally:

@@ -218,9 +218,7 @@ def _trials(
     )
 
 
-def _folds(
-    labels: Sequence[str], heads: Sequence[Deals], names: Sequence[str]
-) -> tuple[Fold, ...]:
+def _folds(labels: Sequence[str], heads: Sequence[Deals], names: Sequence[str]) -> tuple[Fold, ...]:
     """Walks forward: each part is shown with what was best on all parts before it."""
     windows = _windows(heads)
     if len(heads) < 2 or len(windows) < FOLDS + 1:

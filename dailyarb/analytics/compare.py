@@ -95,9 +95,7 @@ def kept(item: Score) -> float | None:
 
 def _classes(ranked: Mapping[Evidence, Sequence[Score]]) -> Grid:
     """Returns each strategy's net a share by what it rests on: does paper predict live?"""
-    by = {
-        (item.strategy, evidence): item for evidence, items in ranked.items() for item in items
-    }
+    by = {(item.strategy, evidence): item for evidence, items in ranked.items() for item in items}
     names = sorted({name for name, _ in by})
     classes = [evidence for evidence, items in ranked.items() if items]
     rows = []

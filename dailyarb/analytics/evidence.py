@@ -7,7 +7,6 @@ other; a strategy that loses after costs is a result like any other.
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,11 +15,13 @@ import msgspec
 
 from dailyarb import config
 from dailyarb.analytics.backtest import LATENCIES_MS, Choice, Outcome, Plan, run, variants
+from dailyarb.analytics.checks import BOOKS, inventory, lone_legs, untested
 from dailyarb.analytics.paper import Grid, Heading, Part, Words
 from dailyarb.analytics.pricing import Fit, fits
 from dailyarb.analytics.replayed import basis, sensitivity, trials, walk
 from dailyarb.analytics.scores import Score
 from dailyarb.analytics.spread import Tell
+from dailyarb.analytics.studies import NOT_TESTED, STUDIES, Sets, Study
 from dailyarb.analytics.tables import (
     edge_table,
     money_table,
@@ -29,104 +30,11 @@ from dailyarb.analytics.tables import (
     verdict,
 )
 from dailyarb.resources import default_config_path
-from dailyarb.runtime.replay_worlds import Variant, worlds_of
+from dailyarb.runtime.replay_worlds import Variant
 
 SIGNALS_LOW, SIGNALS_HIGH = 100, 500
 TAKER_EVERY = 3  # of the windows are asked for taker pairs too: there are none to be found
 _BOTH = ("adverse", "optimistic")
-
-
-class Study(msgspec.Struct, frozen=True):
-    """Is one question put to one recording.
-
-    resting: whether the queue matters, so that both its ends are played; else rivals are. sets are
-    the parameters that are tried, chosen on one half of the windows and shown on the other.
-    """
-
-    title: str
-    strategy: str
-    path: str
-    source: str
-    question: str
-    caveat: str  # what must be said in the same breath as the verdict, or ""
-    resting: bool = False
-    sets: tuple[tuple[tuple[str, str], ...], ...] = ()
-
-
-CRONOS = (
-    "CronosVirus00/polymarket-BTC5min-database, CC BY 4.0, (c) 2026 CronosVirus00; five levels "
-    "a side of every book frame, BTC 5m windows of 2026-04-13 and 2026-04-15 that cover more "
-    "than 250 s"
-)
-ADRIEN = (
-    "AdrienChereau/polymarket-mm-bot, no licence, not shipped; Up mids and Binance microprices "
-    "once a second, 13 BTC 5m windows of the evening of 2026-06-25"
-)
-MATT = (
-    "matt-1374/poly_btc, no licence, not shipped; Up mids and Binance prices once a second, 19 BTC "
-    "hours of 2025-11-28"
-)
-SAMPLED = (
-    "The quotes are samples up to a second old: part of what looks stale was gone already, so "
-    "these figures flatter whoever takes; only a recording of every frame beside Binance decides."
-)
-STUDIES = (
-    Study(
-        "S2 pairs on full books",
-        "S2",
-        "recordings/cronos-5m-depth",
-        CRONOS,
-        "Do both bids, rested below a dollar together, earn more on completed pairs than the "
-        "one-sided ones cost?",
-        "",
-        True,
-        tuple((("strategies.S2.max_pair_cost_cents", str(c)),) for c in (95, 98)),
-    ),
-    Study(
-        "S1 stale odds beside Binance",
-        "S1",
-        "recordings/adrien-5m-1hz",
-        ADRIEN,
-        "After Binance moves, is the old price still there long enough to pay the fee?",
-        SAMPLED,
-        sets=tuple((("strategies.S1.min_move_bps", str(bp)),) for bp in (1.0, 2.0, 3.0)),
-    ),
-    Study(
-        "S5 volatility value at five minutes",
-        "S5",
-        "recordings/adrien-5m-1hz",
-        ADRIEN,
-        "Where our volatility and the one in the price differ, does ours pay?",
-        SAMPLED,
-        sets=tuple((("strategies.S5.min_edge_cents", str(c)),) for c in (2.0, 4.0, 6.0)),
-    ),
-    Study(
-        "S1 stale odds in hourly windows",
-        "S1",
-        "recordings/matt1374-1h-1hz",
-        MATT,
-        "The same in windows of an hour, where a basis point moves the price less.",
-        SAMPLED,
-    ),
-    Study(
-        "S5 volatility value at one hour",
-        "S5",
-        "recordings/matt1374-1h-1hz",
-        MATT,
-        "The same over an hour, where there is time for the difference to show.",
-        SAMPLED,
-    ),
-)
-# What no shared recording can say: each needs something that none of them holds.
-NOT_TESTED = (
-    (
-        "S3",
-        "needs a real touch beside a reference: full books come without one, mids without a touch",
-    ),
-    ("S4", "needs windows of several lengths at the same time; every recording holds one length"),
-    ("S6", "needs Binance trades beside the book; the only ones were read in bursts of ten"),
-    ("X1", "needs several assets at a second's rate; the one recording of three has one a minute"),
-)
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -146,15 +54,18 @@ def page(data: Path, jobs: int, tell: Tell) -> list[Part]:
         jobs: processes.
         tell: told after each task how many are done, and of how many, plan by plan.
     """
-    found = [_study(data, study, jobs, tell) for study in STUDIES if (data / study.path).exists()]
-    absent = [study for study in STUDIES if not (data / study.path).exists()]
+    found = [_study(data, study, jobs, tell) for study in STUDIES if study.files(data)]
+    absent = [study for study in STUDIES if not study.files(data)]
     parts: list[Part] = [Heading("Evidence", 1), _preface()]
     parts.append(Heading("In short"))
     parts += [Words(f"{_plain(item)} {item.study.caveat}".rstrip()) for item in found]
+    parts += _taken(found)
     parts += [Words(f"{study.title}: skipped, {study.path} is not in the folder.")
               for study in absent]  # fmt: skip
     parts += [Words(f"{title_of(name)}: NOT TESTED: {why}.") for name, why in NOT_TESTED]
-    parts += [*_probe(data), *_rate(found), *_pricing(data)]
+    pairs = next((_own(item) for item in found if item.study.path == BOOKS), None)
+    parts += [*inventory(data), *_rate(found), *lone_legs(data, pairs), *untested(data)]
+    parts += _pricing(data)
     for item in found:
         parts += _section(item)
     return [*parts, Heading("How to read this"), small_print(), _limits()]
@@ -170,7 +81,7 @@ def _preface() -> Words:
 
 
 def _study(data: Path, study: Study, jobs: int, tell: Tell) -> Found:
-    worlds = tuple(worlds_of(str(data / study.path)))
+    worlds = study.worlds(data)
     base = Variant(strategies=(study.strategy,))
     grid = variants(LATENCIES_MS, _BOTH, base)
     crowded = variants(LATENCIES_MS[:1] if study.resting else LATENCIES_MS, _BOTH[:1], base, (0.5,))
@@ -181,16 +92,16 @@ def _study(data: Path, study: Study, jobs: int, tell: Tell) -> Found:
             Plan(worlds, (base,), tuple(_choice(study, sets) for sets in study.sets)), jobs, tell
         )
     if study.strategy == "S2":
-        alone = (("strategies.S2.resting", "false"),)
+        alone: Sets = (("strategies.S2.resting", "false"),)
         some = worlds[::TAKER_EVERY]
         taken = run(Plan(some, (base,), (_choice(study, alone),)), jobs, tell)
     return Found(study, run(asked, jobs, tell), tried, taken)
 
 
-def _choice(study: Study, sets: tuple[tuple[str, str], ...]) -> Choice:
-    """Returns the packaged settings with the strategy on and these values set."""
+def _choice(study: Study, sets: Sets) -> Choice:
+    """Returns the packaged settings with the strategy on, the study's and these values set."""
     given: dict[str, object] = {f"strategies.{study.strategy}.enabled": True}
-    given.update((key, json.loads(text)) for key, text in sets)
+    given.update((key, json.loads(text)) for key, text in (*study.given, *sets))
     return Choice(sets, config.load(default_config_path(), given).settings)
 
 
@@ -199,6 +110,9 @@ def _section(item: Found) -> Iterator[Part]:
     yield Heading(study.title)
     yield Words(f"Question: {study.question} Source: {study.source}.")
     yield basis(item.grid, head)
+    if study.given:
+        values = ", ".join(f"{key}={text}" for key, text in study.given)
+        yield Words(f"Not the defaults: {values}. {study.why}")
     if item.grid.doubts:
         yield Words("What the source cannot say: " + "; ".join(item.grid.doubts) + ".")
     yield Words(verdict(_own(item)), "lead")
@@ -223,11 +137,13 @@ def _own(item: Found) -> Score:
 def _plain(item: Found) -> str:
     """Returns in plain words whether the hypothesis stands on this recording."""
     rows = [cell.scores[0] for cell in item.grid.cells]
-    name, own = title_of(item.study.strategy), rows[0]
+    name, own = f"{title_of(item.study.strategy)}, {item.study.name}", rows[0]
     sides = [row.interval_cents_share.verdict for row in rows if row.interval_cents_share]
     span = f"{min(_cents(rows)):+.2f} to {max(_cents(rows)):+.2f} c a share" if _cents(rows) else ""
     if not own.fills:
         return f"{name}: not tested: {own.signals} signals and no fill in {own.windows} windows."
+    if not span:
+        return f"{name}: NOT DECIDED: {own.fills} fills, none of a window that was seen to pay."
     if len(sides) == len(rows) and set(sides) == {"below zero"}:
         return (
             f"{name}: FALLS. It loses at every latency and at both ends of what the queue may have "
@@ -248,6 +164,20 @@ def _plain(item: Found) -> str:
     )
 
 
+def _taken(found: Sequence[Found]) -> Iterator[Part]:
+    """Gives what all recordings together say of the taker form of S2."""
+    plays = [item.taken for item in found if item.taken is not None]
+    if not plays:
+        return
+    signals = sum(play.cells[0].scores[0].signals for play in plays)
+    word = "NOT DECIDED" if signals else "FALLS"
+    yield Words(
+        f"{title_of('S2')}, taken at once: {word}. Both asks were below a dollar after fees, in a "
+        f"book that passes the mirror check, {signals} times in "
+        f"{sum(play.frames for play in plays):,} frames of {len(plays)} recordings."
+    )
+
+
 def _cents(rows: Sequence[Score]) -> list[float]:
     return [row.net_cents_share for row in rows if row.net_cents_share is not None]
 
@@ -263,74 +193,62 @@ def _by_latency(rows: Sequence[Score], item: Found) -> str:
 
 
 def _rate(found: Sequence[Found]) -> Iterator[Part]:
-    """Gives signals a day, and whether they fall where the desk wants them."""
+    """Gives signals and opportunities a day, and whether they fall where the desk wants them."""
     yield Heading("Signals a day at default parameters")
     rows = []
     for item in found:
         own = _own(item)
-        rate = own.signals_per_day
-        inside = rate is not None and SIGNALS_LOW <= rate <= SIGNALS_HIGH
+        rate, finds = own.signals_per_day, own.opportunities_per_day
         rows.append(
             (
-                f"{title_of(item.study.strategy)}, {Path(item.study.path).name}",
-                f"{own.signals:,}",
-                f"{item.grid.seconds / 3600:.1f}",
-                "-" if rate is None else f"{rate:,.0f}",
-                "yes" if inside else "no",
+                f"{title_of(item.study.strategy)}, {item.study.name}",
+                f"{item.grid.seconds / 3600:.1f}", f"{own.signals:,}", _day(rate), _inside(rate),
+                f"{own.opportunities:,}", _day(finds), _inside(finds),
             )
-        )
-    columns = ("strategy, recording", "signals", "hours", "a day, one market at a time",
-               f"within {SIGNALS_LOW} to {SIGNALS_HIGH}")  # fmt: skip
-    yield Grid("", columns, tuple(rows))
-    on = config.load(default_config_path(), {}).settings.strategies
-    enabled = [name for name in config.checks.STRATEGIES if getattr(on, name).enabled]
-    first = {item.study.strategy: _own(item).signals_per_day for item in reversed(found)}
-    rates = [first.get(name) for name in enabled]
-    if all(rate is not None for rate in rates) and rates:
-        total = sum(rate or 0.0 for rate in rates)
-        inside = SIGNALS_LOW <= total <= SIGNALS_HIGH
-        yield Words(
-            f"Enabled by default: {', '.join(enabled)}. Together {total:,.0f} signals a day, one "
-            f"market at a time, on the recording that each was tested on first: "
-            f"{'' if inside else 'not '}within {SIGNALS_LOW} to {SIGNALS_HIGH}."
-        )
-
-
-def _probe(data: Path) -> Iterator[Part]:
-    """Gives what somebody's resting probe met: a check on ours that no model of ours touches."""
-    file = data / "recordings/houssem98-5m-ladder/maker_probe.jsonl.gz"
-    yield Heading("A check without our fill model")
-    if not file.exists():
-        yield Words("Skipped: the recorded probe of resting quotes is not in the folder.")
-        return
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
-        probes = [json.loads(line) for line in lines]
-    rows = []
-    for at in sorted({probe["quote_at"] for probe in probes}, reverse=True):
-        part = [probe for probe in probes if probe["quote_at"] == at]
-        filled = [[s for s in p["sides"] if p["sides"][s]["filled"]] for p in part]
-        lone = [(sides[0], p["winner"]) for sides, p in zip(filled, part, strict=True)
-                if len(sides) == 1]  # fmt: skip
-        lost = sum(side != winner for side, winner in lone)
-        net = sum(p["sides"][s]["pnl"] for p, sides in zip(part, filled, strict=True)
-                  for s in sides)  # fmt: skip
-        both = sum(len(sides) == 2 for sides in filled)
-        none = sum(not sides for sides in filled)
-        rows.append(
-            (f"T-{at} s", str(len(part)), str(both), str(len(lone)), str(lost), str(none),
-             f"{net / len(part):+.3f}")
         )  # fmt: skip
+    wanted = f"within {SIGNALS_LOW} to {SIGNALS_HIGH}"
+    columns = ("strategy, recording", "hours", "signals", "a day", wanted,
+               "opportunities", "a day", wanted)  # fmt: skip
+    yield Grid("", columns, tuple(rows))
     yield Words(
-        "houssem98/polymarket-btc-5m-research (no licence, not shipped) quoted both bids in BTC 5m "
-        "windows of July 2026, fills inferred by its author. The lone leg is the losing one: this, "
-        "not the price, is what resting pairs pay."
+        "A signal is an evaluation that passed every gate. An opportunity is what stood: signals "
+        "on one side of one market less than a minute apart are one. S2 finds nothing: it may "
+        "always bid below the touch, so its signals are quotes, as many as its cooldown of two "
+        "minutes allows. Rates are of one market at a time, carried from the hours recorded to 24."
     )
-    yield Grid(
-        "",
-        ("quoted at", "windows", "both filled", "one filled", "of these lost", "none",
-         "USD a window, 5 shares"),
-        tuple(rows),
-    )  # fmt: skip
+    yield from _together(found)
+
+
+def _day(rate: float | None) -> str:
+    return "-" if rate is None else f"{rate:,.0f}"
+
+
+def _inside(rate: float | None) -> str:
+    return "-" if rate is None else "yes" if SIGNALS_LOW <= rate <= SIGNALS_HIGH else "no"
+
+
+def _together(found: Sequence[Found]) -> Iterator[Part]:
+    """Gives what the strategies that are on by default come to in one series of 5m windows."""
+    settings = config.load(default_config_path(), {}).settings
+    kinds = settings.strategies
+    enabled = [name for name in config.checks.STRATEGIES if getattr(kinds, name).enabled]
+    first = {item.study.strategy: _own(item) for item in reversed(found)}
+    owns = [first[name] for name in enabled if name in first]
+    signals = [own.signals_per_day for own in owns if own.signals_per_day is not None]
+    finds = [own.opportunities_per_day for own in owns if own.opportunities_per_day is not None]
+    if len(signals) < len(enabled) or not enabled:
+        return
+    series = sum(len(asset.windows) for asset in settings.assets.values())
+    total, stood = sum(signals), sum(finds)
+    yield Words(
+        f"Enabled by default: {', '.join(enabled)}. In one series of BTC 5m windows, each on the "
+        f"recording it was asked on first: {total:,.0f} signals a day, {stood:,.0f} opportunities "
+        f"({', '.join(f'{own.strategy} {_day(own.opportunities_per_day)}' for own in owns)}). "
+        f"Within {SIGNALS_LOW} to {SIGNALS_HIGH}: signals {_inside(total)}, opportunities "
+        f"{_inside(stood)}. The packaged file watches {series} series at once, so a desk has more "
+        f"of them, how many more no recording says. No parameter was chosen to reach a number: the "
+        f"tables of trials below show what each choice does to it."
+    )
 
 
 def _pricing(data: Path) -> Iterator[Part]:
@@ -381,10 +299,14 @@ def _pricing(data: Path) -> Iterator[Part]:
 
 def _limits() -> Words:
     return Words(
+        "A recording is held to one fee and one hold of crossing orders, those of its first "
+        "window. Where a recording has no settling feed and its windows settle on one, "
+        "`dailyarb backtest` and `--venues replay:` make a stand-in from Binance and say so "
+        "in the report, the status line and the run's summary; no study above needed one. "
         "What none of this can say: how quotes behave under settlement by averages (nothing "
         "recorded since 2026-08-07), how our own orders would have changed the book, and anything "
         "about ETH and SOL at five minutes. Thirteen windows of one evening are one evening."
     )
 
 
-__all__ = ["NOT_TESTED", "STUDIES", "Found", "Study", "page"]
+__all__ = ["Found", "page"]

@@ -86,13 +86,15 @@ def trials(items: Sequence[Trial]) -> Iterator[Part]:
     """Gives the choices: by the earlier half of the worlds, shown on the later half."""
     yield Grid(
         "Parameters: chosen on the first half, shown on the second",
-        ("parameters", "chosen", "net USD first", "c/share", "net USD second", "c/share",
-         "95 % c/share second"),
+        ("parameters", "chosen", "signals first", "net USD", "c/share", "signals second", "net USD",
+         "c/share", "95 % c/share second"),
         tuple(
             (
                 trial.choice,
                 "<-" if trial.chosen else "",
+                _signals(trial.first),
                 *_half(trial.first),
+                _signals(trial.second),
                 *_half(trial.second),
                 between(trial.second.interval_cents_share) if trial.second else NONE,
             )
@@ -124,6 +126,10 @@ def walk(folds: Sequence[Fold]) -> Iterator[Part]:
     )  # fmt: skip
     total = sum(fold.score.net_usd for fold in folds if fold.score)
     yield Words(f"Shown windows together: {total:+,.2f} USD net, none of them used to choose.")
+
+
+def _signals(item: Score | None) -> str:
+    return f"{item.signals:,}" if item else NONE
 
 
 def _half(item: Score | None) -> tuple[str, str]:

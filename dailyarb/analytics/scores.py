@@ -34,6 +34,7 @@ HOUR_NS = 3_600 * SECOND
 DAY_NS = 24 * HOUR_NS
 DAYS_MIN = 30
 RATE_SPAN_NS = 240 * SECOND  # a rate a day wants most of a window at least
+STANDING_NS = 60 * SECOND  # signals nearer than this, on one side of one market, are one find
 _TAUS_S = (15, 30, 60, 120, 300, 900)
 _ANSWERED = frozenset(OrderState) - {
     OrderState.DRAFT, OrderState.SIGNED, OrderState.JOURNALLED, OrderState.SENT,
@@ -109,6 +110,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     lone_legs: int  # pairs of which one leg alone filled by itself, in windows that have paid
     lone_lost: int  # of these, where that outcome lost
     signals_per_day: float | None
+    opportunities: int  # runs of signals on one side of one market: what stood, not how often asked
     meaningless: str = ""
     funnel: tuple[Stage, ...] = ()
     slices: tuple[Slice, ...] = ()
@@ -119,6 +121,12 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     def fill_rate(self) -> float | None:
         """Returns the share of orders that filled at least in part."""
         return self.orders_filled / self.orders if self.orders else None
+
+    @property
+    def opportunities_per_day(self) -> float | None:
+        """Returns opportunities a day of the time that was watched."""
+        rate = self.signals_per_day
+        return rate * self.opportunities / self.signals if rate and self.signals else rate
 
     @property
     def completion(self) -> float | None:
@@ -214,6 +222,7 @@ def score(deals: Deals, strategy: StrategyId, seed: int = 1) -> Score:
         lone_legs=lone,
         lone_lost=lone_lost,
         signals_per_day=_per_day(book),
+        opportunities=_opportunities(book),
         funnel=tuple(_funnel(book)),
         slices=tuple(_slices(book)),
         calibration=tuple(_calibration(book)),
@@ -291,6 +300,18 @@ def _per_day(book: _Book) -> float | None:
         total += max(0, last - max(first, until))
         until = max(until, last)
     return len(book.signals) * DAY_NS / total if total >= RATE_SPAN_NS else None
+
+
+def _opportunities(book: _Book) -> int:
+    """Counts signals before which their market and side were silent for STANDING_NS."""
+    last: dict[tuple[str, tuple[str, ...]], int] = {}
+    count = 0
+    for signal in sorted(book.signals, key=lambda signal: signal.wall_ns):
+        sides = tuple(sorted({order.signed.outcome.value for order in signal.orders}))
+        key = (signal.taken.market_id, sides)
+        count += signal.wall_ns - last.get(key, -STANDING_NS) >= STANDING_NS
+        last[key] = signal.wall_ns
+    return count
 
 
 def _expected(book: _Book) -> float | None:

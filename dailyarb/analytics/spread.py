@@ -27,9 +27,7 @@ KNOCK_S = 5.0
 AHEAD = 4  # tasks a core that may wait for results to be taken
 
 
-def performed(
-    tasks: Sequence[Task], jobs: int, tell: Tell, ray: str = ""
-) -> Iterator[Performed]:
+def performed(tasks: Sequence[Task], jobs: int, tell: Tell, ray: str = "") -> Iterator[Performed]:
     """Yields the result of each task, in order.
 
     Args:
@@ -88,9 +86,7 @@ def _leave_after(parent: BaseProcess) -> None:
     os._exit(1)
 
 
-def _on_ray(
-    tasks: Sequence[Task], address: str, jobs: int, tell: Tell
-) -> Iterator[Performed]:
+def _on_ray(tasks: Sequence[Task], address: str, jobs: int, tell: Tell) -> Iterator[Performed]:
     try:
         import ray
     except ImportError:

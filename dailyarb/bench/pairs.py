@@ -91,7 +91,6 @@ def settings() -> Settings:
                 size_shares=20.0,
                 max_pair_cost_cents=98.0,
                 cooldown_ms=500,
-                leg_wait_ms=50,
                 min_time_left_s=20.0,
             ),
         ),

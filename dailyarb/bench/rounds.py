@@ -10,7 +10,7 @@ import importlib
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -57,6 +57,31 @@ def compare(
             count = max(1, calls // loops[each])
             times[each].append(cpu_ns(contenders[each], count) / loops[each])
     return row(name, times)
+
+
+Rounds = dict[str, list[float]]
+
+
+async def answers(
+    names: Collection[str], taken: Callable[[str], Awaitable[float]], rounds: int, calls: int
+) -> tuple[Rounds, Rounds]:
+    """Returns p50 and p99 of each round by contender, for what is awaited and not called.
+
+    Args:
+        names: of the contenders, ours is "ours".
+        taken: runs one contender once and returns its nanoseconds.
+        rounds: how often all are run.
+        calls: a round of each contender.
+    """
+    draw = random.Random(rounds)
+    middle: Rounds = {name: [] for name in names}
+    tail: Rounds = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in draw.sample(sorted(names), len(names)):
+            found = [await taken(name) for _ in range(calls)]
+            middle[name].append(statistics.median(found))
+            tail[name].append(statistics.quantiles(found, n=100)[98])
+    return middle, tail
 
 
 def row(name: str, times: Mapping[str, Sequence[float]]) -> dict[str, object]:

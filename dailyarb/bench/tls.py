@@ -12,9 +12,7 @@ import asyncio
 import importlib
 import json
 import os
-import random
 import ssl
-import statistics
 import time
 from collections.abc import Awaitable, Callable
 from itertools import count
@@ -24,7 +22,7 @@ import aiofastnet
 import msgspec
 
 from dailyarb._fast.order import CHAIN_ID
-from dailyarb.bench.rounds import installed, row, served
+from dailyarb.bench.rounds import answers, installed, row, served
 from dailyarb.bench.sign import API_SECRET, DRAFT, KEY
 from dailyarb.core.domain.commands import SignedOrder, Submit
 from dailyarb.core.domain.events import Event, LegOutcome, SubmitResult
@@ -170,22 +168,15 @@ async def _measure(pipe: Connection, port: int, pem: str, rounds: int) -> list[d
     order, path = await _ours(url, ssl.create_default_context(cadata=pem))
     ways = {"ours": order, **_official(url, ssl.create_default_context(cadata=pem))}
 
-    async def one(order: _Order) -> float:
+    async def one(name: str) -> float:
         decided_ns = time.perf_counter_ns()
-        await order()
+        await ways[name]()
         read_ns: int = pipe.recv()
         return float(read_ns - decided_ns)
 
-    for order in ways.values():
-        await one(order)  # The first one connects, and asks about the market.
-    draw = random.Random(rounds)
-    middle: dict[str, list[float]] = {name: [] for name in ways}
-    tail: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name in draw.sample(sorted(ways), len(ways)):
-            taken = [await one(ways[name]) for _ in range(ORDERS)]
-            middle[name].append(statistics.median(taken))
-            tail[name].append(statistics.quantiles(taken, n=100)[98])
+    for name in ways:
+        await one(name)  # The first one connects, and asks about the market.
+    middle, tail = await answers(ways, one, rounds, ORDERS)
     await path.close()
     return [row(f"{NAME}, p50", middle), row(f"{NAME}, p99", tail)]
 

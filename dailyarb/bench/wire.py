@@ -11,7 +11,6 @@ import base64
 import hashlib
 import json
 import random
-import statistics
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -23,7 +22,7 @@ from picows import WSFrame, WSListener, WSTransport, ws_connect
 from websockets.asyncio.client import connect
 
 from dailyarb._fast.router import BookRouter
-from dailyarb.bench.rounds import row, served
+from dailyarb.bench.rounds import answers, row, served
 from dailyarb.core.domain.clock import ManualClock
 from dailyarb.core.domain.commands import SignedOrder, Submit
 from dailyarb.core.domain.events import Event, SubmitResult
@@ -281,14 +280,13 @@ async def _orders(port: int, rounds: int) -> list[dict[str, object]]:
                 json.loads(await response.read())
 
         contenders = {"ours": ours, "aiohttp": theirs}
-        draw = random.Random(rounds)
-        middle: dict[str, list[float]] = {name: [] for name in contenders}
-        tail: dict[str, list[float]] = {name: [] for name in contenders}
-        for _ in range(rounds):
-            for name in draw.sample(sorted(contenders), len(contenders)):
-                taken = [await _timed(contenders[name]) for _ in range(ORDERS)]
-                middle[name].append(statistics.median(taken))
-                tail[name].append(statistics.quantiles(taken, n=100)[98])
+
+        async def one(name: str) -> float:
+            begun = time.perf_counter_ns()
+            await contenders[name]()
+            return float(time.perf_counter_ns() - begun)
+
+        middle, tail = await answers(contenders, one, rounds, ORDERS)
     await path.close()
     assert all(isinstance(event, SubmitResult) for event in answered)
     written = path.written.percentile(50)
@@ -303,12 +301,6 @@ async def _orders(port: int, rounds: int) -> list[dict[str, object]]:
             "ratio_to_best_peer": None,
         },
     ]
-
-
-async def _timed(work: Callable[[], Awaitable[None]]) -> float:
-    begun = time.perf_counter_ns()
-    await work()
-    return float(time.perf_counter_ns() - begun)
 
 
 def run(rounds: int = 7) -> list[dict[str, object]]:

@@ -6,14 +6,12 @@ What an engine needs is imported only where one runs: a console alone stays smal
 from __future__ import annotations
 
 import asyncio
-import getpass
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dailyarb.config import Loaded
 from dailyarb.core.domain.errors import DailyarbError
+from dailyarb.runtime.control_client import whoami
 from dailyarb.runtime.cores import allowed, engine_core, stay_off
 from dailyarb.runtime.launch import LaunchError, find, start_detached, wait_ready
 from dailyarb.runtime.options import RunOptions, engine_argv
@@ -95,7 +93,7 @@ def _console(loaded: Loaded, options: RunOptions, starter: _Starter | None) -> i
     from dailyarb.tui.source import BoardSource
 
     places = Places(loaded.settings.instance)
-    who = _who()
+    who = whoami()
     source = BoardSource(places.board, places.socket, who=who, observe=options.observe)
     settings = loaded.settings
     console = Console(
@@ -118,14 +116,6 @@ def _console(loaded: Loaded, options: RunOptions, starter: _Starter | None) -> i
     return int(result or console.return_code or 0)
 
 
-def _who() -> str:
-    try:
-        tty = os.ttyname(sys.stdin.fileno()).removeprefix("/dev/")
-    except OSError:
-        tty = "-"
-    return f"{getpass.getuser()}@{tty}"
-
-
 def _run_inline(loaded: Loaded, options: RunOptions) -> int:
     """Runs the engine as a task of the console; board and socket are the same as ever."""
     from dailyarb.runtime.foreground import Life
@@ -133,7 +123,7 @@ def _run_inline(loaded: Loaded, options: RunOptions) -> int:
     from dailyarb.tui.source import BoardSource
 
     with Life(loaded, options, stream=False) as life:
-        places, settings, who = life.places, loaded.settings, _who()
+        places, settings, who = life.places, loaded.settings, whoami()
         source = BoardSource(places.board, places.socket, who=who)
 
         async def watch() -> None:

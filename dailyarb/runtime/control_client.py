@@ -39,7 +39,7 @@ def whoami() -> str:
     except (KeyError, OSError):
         user = str(os.getuid())
     try:
-        return f"{user}@{os.path.basename(os.ttyname(0))}"
+        return f"{user}@{os.ttyname(0).removeprefix('/dev/')}"
     except OSError:
         return f"{user}@{os.getpid()}"
 

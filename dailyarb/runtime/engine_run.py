@@ -7,7 +7,6 @@ engine says `Exit`, sockets close, the journal is synced, the venues end, the lo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import random
@@ -64,6 +63,7 @@ from dailyarb.runtime.ports import (
 from dailyarb.runtime.private import SettlementFeed, UserFeed
 from dailyarb.runtime.readings import Readings, run_totals
 from dailyarb.runtime.record import Recorder
+from dailyarb.runtime.record_watch import watch_recorder
 from dailyarb.runtime.recorded_markets import RecordedMarkets
 from dailyarb.runtime.recover import load
 from dailyarb.runtime.reload import AT_HANGUP, read_again
@@ -86,7 +86,6 @@ RUN_ID_BYTES = 3
 EXIT_PREFLIGHT = 7
 CLOCK_EVERY_S = 30.0
 STEP_S = 0.02  # feeds and order path look after themselves this often
-SALT_BASE_BITS = 32
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -159,7 +158,7 @@ class EngineRun:
             mode=mode,
             evidence=MODE_EVIDENCE[mode],
             config_hash=self.loaded.hash,
-            salt_base=int.from_bytes(os.urandom(4), "big") >> (32 - SALT_BASE_BITS),
+            salt_base=int.from_bytes(os.urandom(4), "big"),
             source=self._greeting.source if self._greeting else "live venues",
             meaningless=self._greeting.meaningless if self._greeting else "",
             world=world,
@@ -437,11 +436,9 @@ class EngineRun:
 
     def signals(self, loop: asyncio.AbstractEventLoop) -> None:
         """SIGTERM and SIGINT stop, the second one at once; SIGHUP reads the file again."""
-        with contextlib.suppress(NotImplementedError, ValueError):
-            loop.add_signal_handler(signal.SIGHUP, self._operator, AT_HANGUP)
+        loop.add_signal_handler(signal.SIGHUP, self._operator, AT_HANGUP)
         for name in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError, ValueError):
-                loop.add_signal_handler(name, self.stop, name.name)
+            loop.add_signal_handler(name, self.stop, name.name)
 
     @property
     def control_url(self) -> str:
@@ -462,6 +459,8 @@ class EngineRun:
                 self._leave_core,
             )
             self.recorder.start()
+            watch = watch_recorder(self.recorder, self.log)
+            self.supervisor.start("recorder", watch, critical=False)
 
     async def _close(self) -> None:
         self.gauges.close()

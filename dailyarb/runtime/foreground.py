@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 from collections.abc import Callable, Coroutine
@@ -13,12 +14,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from dailyarb.config import Loaded
+from dailyarb.core.domain.rung import Mode
 from dailyarb.runtime.charge import Charge, charge_of, start_keeper, watch_keeper
 from dailyarb.runtime.cores import allowed, engine_core, pin_to, stay_off
 from dailyarb.runtime.engine_run import RUN_ID_BYTES, EngineRun
 from dailyarb.runtime.logs import setup
 from dailyarb.runtime.options import RunOptions, engine_argv
-from dailyarb.runtime.paths import InstanceLock, Places
+from dailyarb.runtime.paths import InstanceLock, Places, take_lock
 from dailyarb.runtime.readings import say_last
 
 
@@ -60,6 +62,12 @@ class Life:
             life = EngineRun(self._loaded, self._options, self.places, log, run, self.core)
             stack.callback(life.release)
             life.open(self._venue)
+            if life.mode is Mode.LIVE and not settings.credentials.wallet:
+                # A key that pays by itself names its wallet only now.
+                payer = life.identity.payer
+                told = json.dumps({"pid": os.getpid(), "run": run, "instance": settings.instance})
+                lock = take_lock(f"wallet {payer}", self.places.wallet_lock(payer), told)
+                stack.callback(os.close, lock)
             if self._venue is None:
                 charge = self._charge(cores)
                 keeper = start_keeper(charge)

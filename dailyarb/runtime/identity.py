@@ -50,12 +50,16 @@ class Identity(msgspec.Struct, frozen=True):
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("parts", "***")]  # a struct shows rich its fields, whatever it shows others
 
+    @property
+    def payer(self) -> str:
+        """Returns the address that pays: the wallet, else the key's own, "" without either."""
+        return self.wallet or (self.signer.address if isinstance(self.signer, Signer) else "")
+
     def world(self, mode: Mode) -> str:
         """Returns what stands for the wallet that pays in a live run, "" for play money."""
-        payer = self.wallet or (self.signer.address if isinstance(self.signer, Signer) else "")
-        if mode is not Mode.LIVE or not payer:
+        if mode is not Mode.LIVE or not self.payer:
             return ""
-        digest = hashlib.blake2b(payer.lower().encode(), digest_size=8).hexdigest()
+        digest = hashlib.blake2b(self.payer.lower().encode(), digest_size=8).hexdigest()
         return f"wallet {digest}"
 
 

@@ -57,6 +57,15 @@ def _intent(record: rec.IntentTaken) -> LineOut:
     )
 
 
+def _leg(record: rec.OrderSigned | rec.OrderAdopted | rec.FillBooked) -> dict[str, Any]:
+    return {
+        "side": record.side.value,
+        "tok": record.outcome.value,
+        "px_c": record.price_e4 / 100,
+        "sz": record.size_e6 / 1e6,
+    }
+
+
 def _signed(record: rec.OrderSigned) -> LineOut:
     return LineOut(
         "info",
@@ -65,10 +74,7 @@ def _signed(record: rec.OrderSigned) -> LineOut:
             "oid": _short(record.order_id),
             "mkt": _short(record.market_id),
             "strat": record.strategy.value,
-            "side": record.side.value,
-            "tok": record.outcome.value,
-            "px_c": record.price_e4 / 100,
-            "sz": record.size_e6 / 1e6,
+            **_leg(record),
             "tif": record.tif.value,
         },
     )
@@ -81,10 +87,7 @@ def _adopted(record: rec.OrderAdopted) -> LineOut:
         {
             "oid": _short(record.order_id),
             "mkt": _short(record.market_id),
-            "side": record.side.value,
-            "tok": record.outcome.value,
-            "px_c": record.price_e4 / 100,
-            "sz": record.size_e6 / 1e6,
+            **_leg(record),
         },
     )
 
@@ -114,10 +117,7 @@ def _filled(record: rec.FillBooked) -> LineOut:
             "oid": _short(record.order_id),
             "mkt": _short(record.market_id),
             "strat": record.strategy.value,
-            "side": record.side.value,
-            "tok": record.outcome.value,
-            "px_c": record.price_e4 / 100,
-            "sz": record.size_e6 / 1e6,
+            **_leg(record),
             "liq": "maker" if record.maker else "taker",
             "fee_usd": _usd(record.fee_e6),
             "chain": "confirmed" if record.state is FillState.CONFIRMED else "matched",

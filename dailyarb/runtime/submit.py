@@ -125,6 +125,7 @@ class OrderPath:
         period_ns = int(self.settings.orders_burst_s * SECOND_NS)
         self._budget = TokenBucket(self.settings.orders_burst, period_ns)
         self._held_until_ns = 0
+        self._looked_ns = 0
         self._beat_id = ""
         self._beating = False
         self._unsent = 0
@@ -240,11 +241,14 @@ class OrderPath:
         self._beat(command.asked_ns, retry=True)
 
     def step(self) -> None:
-        """Does the chores of once a second: keeps connections warm, lets modes end."""
+        """Lets modes end, and once a second keeps connections warm; called many times a second."""
         now = boot_ns()
         mode = self._modes.step(now)
         if mode is not None:
             self._emit(mode)
+        if now - self._looked_ns < SECOND_NS:
+            return
+        self._looked_ns = now
         if self._open and not self._all:
             # No path to the venue: nothing can be sent, not even the heartbeat (F66).
             self._emit(HeartbeatResult(now, False))

@@ -131,7 +131,9 @@ class FillModel:
     def close_market(self, market_id: str, now_ns: int, reason: str) -> None:
         """Ends a market: whatever still works there is cancelled by the venue."""
         for order in [o for o in self._orders.values() if o.new.market_id == market_id]:
-            self._finish(order, Word.CANCELLED, now_ns, reason)
+            self._run_over(order, now_ns)
+            if order.left_e6:
+                self._finish(order, Word.CANCELLED, now_ns, reason)
         self._taken.pop(market_id, None)
 
     def working(self) -> list[tuple[NewOrder, int, int]]:

@@ -32,7 +32,7 @@ _KEYS = ("slug", "conditionId", "upTokenId", "downTokenId")
 SOURCE_FILE = "source.json"
 _SPOT = (Source.COMBINED, Source.SEGMENT)
 DOUBT_DAYS = "recordings of different days are played side by side"
-DOUBT_SETTLING = "the settling feed is a stand-in made from Binance"
+DOUBT_SETTLING = "the settling feed, and each strike taken from it, is a stand-in made from Binance"
 
 
 class ReplayMarket(NamedTuple):
@@ -73,9 +73,7 @@ def read_markets(recording: Recording, number: int, clock: Clock) -> list[Replay
         return [_from_facts(item, number, clock) for item in found]
     if recording.source is Source.BOOK_FRAMES:
         return [_from_frames(recording, number, clock)]
-    return [
-        _market(recording.path, facts, number, clock) for facts in _beside(recording.path)
-    ]
+    return [_market(recording.path, facts, number, clock) for facts in _beside(recording.path)]
 
 
 def _from_frames(recording: Recording, number: int, clock: Clock) -> ReplayMarket:

@@ -54,7 +54,7 @@ CONVERGE_S = 140.0  # how long the engine has to come back
 LATE_ARRIVAL_MS = 4_000
 UNPROVEN_S = 3.0
 MAX_NAKED_MS = 1_500
-PAIR_WAIT_MS = 900  # how long a resting pair may wait for its second leg
+PAIR_WAIT_MS = 900  # how long a pair may wait for its second leg
 LOT_E6 = 20 * SIZE_ONE_E6
 
 
@@ -91,6 +91,7 @@ def settings(max_reject_percent: float = 100.0) -> Settings:
             max_orders_per_minute=LIMITS.orders_per_minute,
             max_unknown_orders=3,
             max_naked_ms=MAX_NAKED_MS,
+            max_leg_delay_ms=PAIR_WAIT_MS,
             stop_entry_s=2.0,
             cancel_before_end_s=1.5,
             late_arrival_ms=LATE_ARRIVAL_MS,
@@ -133,7 +134,6 @@ def settings(max_reject_percent: float = 100.0) -> Settings:
                 size_shares=16.0,
                 cooldown_ms=400,
                 quote_ttl_ms=4_000,
-                leg_wait_ms=PAIR_WAIT_MS,
                 min_time_left_s=3.0,
                 max_pair_cost_cents=99.5,
             ),

@@ -360,7 +360,7 @@ def running(markets: int = 10, mode: Mode = Mode.SIM, *, stale: bool = False) ->
         rungs=(
             RungRow("operator", Rung.FULL, RungCause.OPERATOR, "you 14:30:55"),
             RungRow("S1", Rung.FULL, RungCause.NONE, ""),
-            RungRow("S2", Rung.REDUCED, RungCause.STRATEGY, "markout below zero over 50 fills"),
+            RungRow("S2", Rung.HEDGE_ONLY, RungCause.STRATEGY, "paused"),
             RungRow("SOL 15m", Rung.HEDGE_ONLY, RungCause.MARKET, "book stale"),
         ),
         audits=(

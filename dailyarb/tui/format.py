@@ -242,7 +242,8 @@ def quantity(number: float, unit: GateFact) -> str:
         case GateFact.S:
             return age(number * 1000)
         case GateFact.USD:
-            return f"${plain(number, 2)}"
+            sign, size = "-" if number < 0 else "", abs(number)
+            return f"{sign}${plain(size, 2 if size < 100 else 0)}"
         case GateFact.CENTS | GateFact.BP | GateFact.PERCENT:
             return f"{plain(number, 1)}{unit.value}"
         case GateFact.COUNT | GateFact.SHARES | GateFact.NONE:

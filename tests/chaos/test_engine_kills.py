@@ -20,14 +20,14 @@ def desk() -> Iterator[Machine]:
         yield found
 
 
-@pytest.mark.slow
 def test_ten_kills_lose_and_double_nothing(desk: Machine) -> None:
-    kills = Kills(desk, 6810)
+    kills = Kills(desk, 6810, patience_s=2.0)
     for _ in range(10):
         kills.once()
     found = kills.judge()
     assert found["kills"] == 10
     assert found["checkpoints"] > 0
+    assert found["orders"] > 0
 
 
 @pytest.mark.slow

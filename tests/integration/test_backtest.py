@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from dailyarb import cli
 from dailyarb.analytics import backtest
 from dailyarb.analytics.backtest import Choice, Plan, run, variants
 from dailyarb.analytics.deals import Deals
@@ -162,18 +161,6 @@ def test_standing_in_front_of_the_queue_fills_at_least_as_much() -> None:
         for adverse in (True, False)
     )
     assert front >= behind
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs a command here and gives its exit code, output and errors."""
-
-    def ran(*argv: str) -> tuple[int, str, str]:
-        code = cli.main([str(word) for word in argv])
-        heard = capsys.readouterr()
-        return code, heard.out, heard.err
-
-    return ran
 
 
 CONFIG = ("--config", str(ROOT / "config.toml"))

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from dailyarb import cli
 from dailyarb.analytics.backtest import deals_of
 from dailyarb.analytics.daily import ALL, of_day
 from dailyarb.analytics.scores import score
@@ -55,16 +54,6 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             told.append([record for _, record in rows], Instant(at_ns, at_ns))
         told.close()
         yield path
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Any:
-    def ran(*argv: str) -> tuple[int, str, str]:
-        code = cli.main(argv)
-        heard = capsys.readouterr()
-        return code, heard.out, heard.err
-
-    return ran
 
 
 def test_a_journal_and_a_backtest_of_the_same_records_agree(journal: Path, say: Any) -> None:

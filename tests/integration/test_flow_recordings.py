@@ -1,51 +1,21 @@
-"""Order flow and cross-asset moves on recorded Binance frames: what S6 and X1 rest on."""
+"""The halves of S4, S6 and X1 that recordings can show."""
 
 from __future__ import annotations
 
-import gzip
 from functools import lru_cache
-from math import log
 from pathlib import Path
 
 import pytest
 
-from dailyarb._fast.spot import SpotRouter
+from dailyarb.analytics import halves
+from dailyarb.analytics.halves import Moment, bounds, flowed, followed
 from dailyarb.core.domain.settings import S6Settings
-from dailyarb.core.domain.units import MS, SECOND
-from dailyarb.core.pricing.flow import MIDDLE, FlowMeter
-from dailyarb.core.pricing.lead import Comovement
-
-STEP_NS = 250 * MS
-AHEAD = 20  # steps: five seconds
-CENTS_PER_BP = 3.0  # the most a share near even odds moves with the reference (FINDINGS 4)
-COST_CENTS = 1.75 + 0.5  # fee at even odds and half a spread of one cent (FINDINGS 2 and 8)
-
-# (mid, 5 s imbalance, aggressor trades of these 5 s) every quarter of a second.
-Row = tuple[int, float, int]
+from dailyarb.core.domain.units import SECOND
 
 
 @lru_cache(maxsize=2)
-def rows(data: Path, symbol: str) -> list[Row]:
-    """Plays a recording through the feed's own router and samples it on a grid of time."""
-    file = data / f"ws/binance/hftbacktest/{symbol}_20240808.gz"
-    router, meter = SpotRouter(), FlowMeter()
-    index = router.add_symbol(symbol.upper())
-    found: list[Row] = []
-    next_ns = 0
-    with gzip.open(file, "rb") as lines:
-        for line in lines:
-            stamp, frame = line.split(b" ", 1)
-            recv_ns = int(stamp)
-            router.on_frame(frame.strip(), recv_ns)
-            buy, sell, trades, _, _, buys = router.take_flow(index)
-            if trades:
-                meter.push(recv_ns, buy, sell, buys, trades - buys)
-            bid, _, ask, *_ = router.quote(index)
-            if bid and recv_ns >= next_ns:
-                flow = meter.read(recv_ns)[MIDDLE]
-                found.append(((bid + ask) // 2, flow.share, flow.trades))
-                next_ns = (next_ns or recv_ns) + STEP_NS
-    return found
+def rows(data: Path, symbol: str) -> list[Moment]:
+    return halves.moments(data / halves.SPOT.format(symbol), symbol)
 
 
 @pytest.mark.parametrize("symbol", ["btcusdt", "ethusdt"])
@@ -53,30 +23,68 @@ def test_one_sided_flow_predicts_less_than_it_costs_to_trade_on(
     shared_data: Path, symbol: str
 ) -> None:
     """S6 falls on these six minutes: the move after strong flow does not pay fee and spread."""
-    own, sampled = S6Settings(), rows(shared_data, symbol)
-    strong = [
-        (share, log(sampled[at + AHEAD][0] / mid) * 1e4)
-        for at, (mid, share, trades) in enumerate(sampled[:-AHEAD])
-        if trades >= own.min_trades and abs(share) >= own.min_imbalance
-    ]
-    assert len(strong) > 300
-    mean_bp = sum(move if share > 0 else -move for share, move in strong) / len(strong)
-    assert abs(mean_bp) < 0.5
-    assert mean_bp * CENTS_PER_BP < COST_CENTS
+    own = S6Settings()
+    found = flowed(rows(shared_data, symbol), own)
+    assert found is not None and found.samples > 300
+    assert abs(found.mean_bp) < 0.5 < found.needed_bp
     assert own.impact_bps < 0.5, "the default does not promise more than was seen"
+
+
+def test_flow_that_is_followed_is_seen_to_be() -> None:
+    rising = [Moment(10**12 + at * 10**7, 1.0, 50) for at in range(100)]
+    found = flowed(rising, S6Settings())
+    assert found is not None
+    assert found.mean_bp == pytest.approx(20 * 0.1, rel=0.01)  # twenty steps of a tenth of a bp
+    falling = [row._replace(share=-1.0) for row in rising]
+    against = flowed(falling, S6Settings())
+    assert against is not None and against.mean_bp == pytest.approx(-found.mean_bp)
+    assert flowed([row._replace(trades=0) for row in rising], S6Settings()) is None
 
 
 def test_eth_follows_btc_within_the_second(shared_data: Path) -> None:
     """X1's ratio is there, its lag is not: by the next second ETH has done its part."""
-    btc, eth = (rows(shared_data, symbol)[::4] for symbol in ("btcusdt", "ethusdt"))
-    pair = Comovement(1e6, lags_max=3)
-    for at in range(1, min(len(btc), len(eth))):
-        pair.push(log(btc[at][0] / btc[at - 1][0]), log(eth[at][0] / eth[at - 1][0]))
-    assert pair.samples > 300
-    assert 0.4 < pair.correlation < 0.95
-    assert 0.7 < pair.ratio < 1.8
-    assert pair.lag == 0
+    found = followed(*(rows(shared_data, symbol) for symbol in ("btcusdt", "ethusdt")))
+    assert found.samples > 300
+    assert 0.4 < found.correlation < 0.95
+    assert 0.7 < found.ratio < 1.8
+    assert found.lag_s == 0
+
+
+def test_an_asset_that_follows_late_is_seen_to(shared_data: Path) -> None:
+    btc = rows(shared_data, "btcusdt")
+    late = btc[:4] + btc[:-4]
+    assert followed(btc, late).lag_s == 1
+
+
+def test_windows_that_end_together_hardly_contradict_each_other(shared_data: Path) -> None:
+    """S4's bound needs touches to be traded on: what stands against it are stale last prices."""
+    found = bounds(*(shared_data / halves.ENDS.format(label) for label in ("5m", "15m")))
+    assert (found.pairs, found.mixed_up) == (217, 22)
+    assert found.broken_widely < found.pairs * 0.05
+
+
+def test_the_lower_strike_bounds_the_other_from_above(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    def file(label: str, seconds: int, said: list[tuple[float, float]]) -> Path:
+        table = [
+            {"market_slug": f"btc-updown-{label}-{900 * (at + 1) - seconds}",
+             "price_to_beat": strike, "poly_up_price": price, "binance_vs_oracle_usd": 0.0}
+            for at, (strike, price) in enumerate(said)
+        ]  # fmt: skip
+        path = tmp_path / f"{label}.parquet"
+        parquet.write_table(pyarrow.Table.from_pylist(table), path)
+        return path
+
+    short = file("5m", 300, [(100.0, 0.4), (100.0, 0.4), (100.0, 0.4), (100.0, 0.4)])
+    long = file("15m", 900, [(99.0, 0.5), (99.0, 0.38), (101.0, 0.6), (100.0, 0.5)])
+    found = bounds(short, long)
+    # In order, broken by 2 c, broken by 20 c, and one strike in both: nothing to go by.
+    assert found == (3, 2, 1, 1)
 
 
 def test_the_grid_is_one_of_time(shared_data: Path) -> None:
-    assert len(rows(shared_data, "btcusdt")) == pytest.approx(346 * SECOND / STEP_NS, rel=0.03)
+    assert len(rows(shared_data, "btcusdt")) == pytest.approx(
+        346 * SECOND / halves.STEP_NS, rel=0.03
+    )

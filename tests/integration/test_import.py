@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from dailyarb import cli
 from dailyarb.config import load
 from dailyarb.core.domain.market import Outcome, SettlementKind
 from dailyarb.core.domain.records import OrderSigned
@@ -29,16 +28,6 @@ WINDOW = DATA / "btc-updown-5m-1776255900.book_frames.jsonl.zst"
 
 def told(_: int) -> None:
     """Hears of progress."""
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Any:
-    def ran(*argv: str) -> tuple[int, str, str]:
-        code = cli.main([str(word) for word in argv])
-        heard = capsys.readouterr()
-        return code, heard.out, heard.err
-
-    return ran
 
 
 def test_an_imported_window_plays_exactly_as_the_foreign_one(tmp_path: Path) -> None:

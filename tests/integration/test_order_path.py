@@ -9,6 +9,7 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 import pytest
@@ -26,6 +27,7 @@ from dailyarb.core.domain.events import (
     VenueModeKind,
 )
 from dailyarb.core.domain.orders import TIF
+from dailyarb.runtime import submit as submit_module
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.submit import OrderPath, PathSettings
 from dailyarb.venues.pool import TokenBucket
@@ -526,8 +528,11 @@ async def test_reconnections_are_bounded_by_the_bucket_of_all_connections() -> N
     await path.close()
 
 
-async def test_a_path_that_is_down_is_told_each_second() -> None:
-    """F66: without a connection not even the heartbeat leaves; that opens the path's circuit."""
+async def test_a_path_that_is_down_is_told_each_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F66: without a connection not even the heartbeat leaves; that opens the path's circuit.
+
+    However often it is stepped: a circuit counts failures in a row, not looks at one of them.
+    """
     events: list[Event] = []
     path = OrderPath(
         "http://127.0.0.1:9", Seal(), "the-key", ManualClock(), events.append, SETTINGS
@@ -535,8 +540,12 @@ async def test_a_path_that_is_down_is_told_each_second() -> None:
     path.step()
     assert events == [], "it was not opened yet"
     await path.start()
-    path.step()
-    path.step()
+    begun_ns = boot_ns()
+    for looks in range(1, 126):
+        then_ns = begun_ns + looks * 20_000_000
+        monkeypatch.setattr(submit_module, "boot_ns", partial(int, then_ns))
+        path.step()
+    monkeypatch.undo()
     await path.close()
     assert [type(event) for event in events] == [HeartbeatResult] * 2
     assert not any(event.ok for event in events if isinstance(event, HeartbeatResult))

@@ -32,7 +32,7 @@ from tests.rig import settings as config
 ROOT = Path(__file__).resolve().parents[2]
 EAGER = Strategies(
     S1=S1Settings(cooldown_ms=100, min_time_left_s=0.0),
-    S2=S2Settings(resting=True, cooldown_ms=100, min_time_left_s=0.0, leg_wait_ms=300),
+    S2=S2Settings(resting=True, cooldown_ms=100, min_time_left_s=0.0),
 )
 STEPS = 120
 
@@ -42,7 +42,7 @@ class Chance:
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
-        self.rig = Rig(config(EAGER), lead_s=22.0)
+        self.rig = Rig(config(EAGER, max_leg_delay_ms=300), lead_s=22.0)
         if self.dice.random() < 0.9:
             self.rig.ready()
         self.trades = 0

@@ -10,17 +10,20 @@ import pytest
 
 from dailyarb.analytics import evidence
 from dailyarb.analytics.backtest import Cell, Outcome, variants
+from dailyarb.analytics.checks import inventory, lone_legs, untested
 from dailyarb.analytics.deals import Deals
-from dailyarb.analytics.evidence import NOT_TESTED, STUDIES, Found, page
+from dailyarb.analytics.evidence import Found, page
 from dailyarb.analytics.paper import as_markdown
 from dailyarb.analytics.scores import Score, score
 from dailyarb.analytics.stats import Interval
+from dailyarb.analytics.studies import NOT_TESTED, RECORDINGS, STUDIES
 from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.rung import Evidence
 from dailyarb.core.domain.settings import Strategies
 from dailyarb.runtime.replay_worlds import Variant
 
-S2, S1 = STUDIES[:2]
+S2 = STUDIES[0]
+S1 = next(study for study in STUDIES if study.strategy == "S1")
 
 
 def made(**said: Any) -> Score:
@@ -70,21 +73,79 @@ def test_no_fill_tests_nothing() -> None:
     assert "not tested" in plain(*[made(fills=0, net_cents_share=None)] * 6)
 
 
+def test_fills_whose_windows_never_paid_decide_nothing() -> None:
+    text = plain(*[made(fills=2, net_cents_share=None)] * 6)
+    assert text.endswith("NOT DECIDED: 2 fills, none of a window that was seen to pay.")
+
+
+def test_the_taker_form_is_judged_over_all_recordings() -> None:
+    never = found(*[made(signals=0)] * 6)
+    plays = [msgspec.structs.replace(never, taken=never.grid) for _ in range(2)]
+    text = as_markdown(list(evidence._taken(plays)))
+    assert "FALLS" in text and "0 times in 2 frames of 2 recordings" in text
+    once = msgspec.structs.replace(never, taken=found(made(signals=1)).grid)
+    assert "NOT DECIDED" in as_markdown(list(evidence._taken([*plays, once])))
+    assert list(evidence._taken([never])) == []
+
+
 def test_an_empty_folder_gives_a_page_that_says_so(tmp_path: Path) -> None:
     text = as_markdown(page(tmp_path, 1, lambda done, total: None))
     for study in STUDIES:
         assert f"{study.title}: skipped, {study.path} is not in the folder." in text
     tested = {study.strategy for study in STUDIES} | {name for name, _ in NOT_TESTED}
     assert tested == set(Strategies.__struct_fields__), "each is named on the page"
-    assert "S3 maker: NOT TESTED: needs a real touch" in text
+    assert "S4 cross_window: NOT TESTED: needs windows of several lengths" in text
     assert "Skipped: the recorded probe" in text
+    assert "S6 and X1: skipped" in text
     assert "adrien, 5m: skipped" in text
+    assert "recordings/mxtown-pricefeeds-100ms (not in the folder)" in text
 
 
-def test_the_probe_counts_the_lone_legs_that_lost(shared_data: Path) -> None:
-    text = as_markdown(list(evidence._probe(shared_data)))
-    assert "| T-120 s | 73 | 38 | 33 | 33 | 2 | -0.0" in text  # 69 of 69 lost (FINDINGS 9)
-    assert "| T-60 s | 58 | 11 | 36 | 36 | 11 | -0.0" in text
+def test_no_shared_recording_is_passed_over_in_silence(shared_data: Path) -> None:
+    folders = [path for part in ("recordings", "ws/polymarket", "ws/binance")
+               for path in (shared_data / part).iterdir() if path.is_dir()]  # fmt: skip
+    told = {source.path for source in RECORDINGS}
+    assert {str(path.relative_to(shared_data)) for path in folders} == told
+    assert "(not in the folder)" not in as_markdown(list(inventory(shared_data)))
+
+
+def test_whoever_is_asked_has_a_study_and_the_reverse() -> None:
+    asked = {(source.path, name) for source in RECORDINGS for name in source.asked.split()}
+    studied = {(next(s.path for s in RECORDINGS if study.path.startswith(s.path)), study.strategy)
+               for study in STUDIES}  # fmt: skip
+    assert asked == studied
+    assert all(source.missing for source in RECORDINGS)
+
+
+def test_the_probe_of_others_counts_the_lone_legs_that_lost(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "recordings").mkdir()
+    name = "recordings/houssem98-5m-ladder"
+    (tmp_path / name).symlink_to(shared_data / name)
+    text = as_markdown(list(lone_legs(tmp_path, made(lone_legs=20, lone_lost=11))))
+    # 69 of 69 lost (FINDINGS 9); 48 and 41 of the legs that filled first.
+    assert "| T-120 s | 73 | 38 | 33 | 33 (100%) | 2 | 71 | 48 (68%) | -0.41 |" in text
+    assert "| T-60 s | 58 | 11 | 36 | 36 (100%) | 11 | 47 | 41 (87%) | -0.50 |" in text
+    assert "| while it quotes | 89 | - | 20 | 11 (55%) |" in text
+
+
+def test_what_no_recording_holds_whole_is_measured_by_half(shared_data: Path) -> None:
+    text = " ".join(as_markdown(list(untested(shared_data))).split())
+    assert "S4: of 217 pairs" in text
+    assert "BTC -0.13 bp" in text and "ETH +0.29 bp" in text
+    assert "best at a lag of 0 s" in text
+
+
+def test_rates_say_signals_and_opportunities_and_which_are_in_range() -> None:
+    row = made(signals=600, opportunities=200, signals_per_day=600.0)
+    other = msgspec.structs.replace(row, strategy="S1")
+    first = msgspec.structs.replace(found(*[other] * 6), study=S1)
+    text = as_markdown(list(evidence._rate([first, found(*[row] * 6)])))
+    assert "| S1 stale_odds, adrien-5m-1hz | 1.0 | 600 | 600 | no | 200 | 200 | yes |" in text
+    assert "1,200 signals a day, 400 opportunities (S1 200, S2 200)" in text
+    assert "signals no, opportunities yes" in text
+    assert "watches 6 series" in text
 
 
 @pytest.mark.slow

@@ -170,9 +170,7 @@ def test_a_pair_promises_half_its_edge_to_each_share() -> None:
     for outcome in Outcome:
         order = story.order(strategy=S2, outcome=outcome, pair=7, edge=300)
         story.fill(order, strategy=S2, outcome=outcome, price=4_850, fee=0, maker=True)
-    story.tell(
-        PairClosed(7, "m", S2, 300, 10_000_000, 10_000_000, 0, 0, 300_000, 900, "completed")
-    )
+    story.tell(PairClosed(7, "m", S2, 300, 10_000_000, 10_000_000, 0, 0, 300_000, 900, "completed"))
     story.tell(PayoutBooked("m", 10_000, 10_000_000))
     found = score(story.deals(), S2)
     assert found.expected_cents_share == 1.5
@@ -276,3 +274,25 @@ def test_windows_that_end_together_are_one_block() -> None:
         story.tell(PayoutBooked(name, 10_000, 0))
     found = score(story.deals(), S1)
     assert (found.blocks, found.windows, found.fills) == (1, 2, 2)
+
+
+def test_signals_that_follow_each_other_on_one_side_are_one_opportunity() -> None:
+    story = Story()
+    story.tell(MarketSeen(spec()))
+    for at_s, outcome in ((0, Outcome.UP), (20, Outcome.UP), (70, Outcome.UP), (75, Outcome.DOWN),
+                          (130, Outcome.UP), (299, Outcome.UP)):  # fmt: skip
+        story.at_s = START_S + at_s
+        story.order(outcome=outcome)
+    found = score(story.deals(), S1)
+    # One until 70 s, one the other way, one a minute after 70 s, one at the end.
+    assert (found.signals, found.opportunities) == (6, 4)
+    assert found.signals_per_day == pytest.approx(6 * 86_400 / 299)
+    assert found.opportunities_per_day == pytest.approx(4 * 86_400 / 299)
+
+
+def test_what_stands_in_two_markets_is_two_opportunities() -> None:
+    story = Story()
+    for name in ("m", "n"):
+        story.order(market=name)
+    assert score(story.deals(), S1).opportunities == 2
+    assert score(story.deals(), S1).opportunities_per_day is None  # a moment is no rate

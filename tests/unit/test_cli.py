@@ -55,21 +55,6 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
         yield
 
 
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Runs a command here and gives its exit code, output and errors."""
-
-    def ran(*argv: str) -> tuple[int, str, str]:
-        try:
-            code = cli.main(argv)
-        except SystemExit as left:
-            code = int(left.code or 0)
-        heard = capsys.readouterr()
-        return code, heard.out, heard.err
-
-    return ran
-
-
 def leaves(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple]:
     """Gives every verb that does something, with its parser."""
     subs = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]

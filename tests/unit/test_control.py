@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ from dailyarb.core.domain.events import AlertState, OperatorCommand
 from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.rung import Rung
 from dailyarb.runtime.control import ControlError, ControlServer, Peer
-from dailyarb.runtime.control_client import command_line, hello_line
+from dailyarb.runtime.control_client import command_line, hello_line, whoami
 from dailyarb.runtime.control_protocol import PATH_BYTES_MAX, Line, Reply, Role, check_path
 
 SECOND = 1_000_000_000
@@ -290,3 +291,23 @@ def test_a_console_frees_its_own_lease_and_nobody_elses(desk: Desk) -> None:
     once = desk.peer(Role.ONCE, "script")
     free = once.ask(OperatorVerb.LEASE, target="release", confirmed=True)
     assert free == "nothing to release"
+
+
+def test_an_operator_is_named_by_user_and_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "ann")
+    monkeypatch.setattr(os, "ttyname", lambda _: "/dev/pts/3")
+    assert whoami() == "ann@pts/3"
+
+
+def test_an_operator_without_a_name_or_terminal_is_named_by_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(*_: object) -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    def no_terminal(_: int) -> str:
+        raise OSError(25, "Inappropriate ioctl for device")
+
+    monkeypatch.setattr("getpass.getuser", missing)
+    monkeypatch.setattr(os, "ttyname", no_terminal)
+    assert whoami() == f"{os.getuid()}@{os.getpid()}"

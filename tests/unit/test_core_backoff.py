@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
+from dailyarb.core.domain import commands as cmd
 from dailyarb.core.domain.events import LegOutcome, LegResult, SubmitResult
-from dailyarb.core.domain.ids import Gate
+from dailyarb.core.domain.ids import Gate, StrategyId
+from dailyarb.core.domain.intents import Blocked, Intent, IntentKind, Leg
+from dailyarb.core.domain.market import Outcome, Side
+from dailyarb.core.domain.orders import TIF, FillState
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
 from dailyarb.core.domain.units import SECOND
+from dailyarb.core.engine.trading import open_intent
 from dailyarb.core.risk.backoff import Backoff
 from tests.rig import Rig, settings
 
@@ -74,3 +81,47 @@ def test_the_third_refusal_leaves_hedges_only_for_a_while() -> None:
     rig.clock.advance(121 * SECOND)
     rig.advance(6)
     assert rig.state.rungs.overall()[0] is Rung.FULL
+
+
+def trade(rig: Rig, kind: IntentKind, side: Side, shares: int) -> Blocked | None:
+    """Sends one taking order of S1; returns the gate that stopped it."""
+    out: list[cmd.Command] = []
+    leg = Leg(Outcome.UP, side, 5_100 if side is Side.BUY else 4_900, shares * 10**6, TIF.FAK)
+    desk = rig.state.desks["0xm"]
+    intent = Intent(StrategyId.S1, "0xm", kind, (leg,), edge_e4=100, fair_e4=5_000)
+    blocked = open_intent(rig.state, desk, intent, rig.clock.now(), out)
+    rig._take(out)
+    return blocked
+
+
+@pytest.fixture
+def holder() -> Rig:
+    """Holds 20 UP, bought and confirmed."""
+    rig = Rig(settings(Strategies(S1=S1Settings(enabled=False)))).ready()
+    rig.book(*WIDE)
+    assert trade(rig, IntentKind.ENTRY, Side.BUY, 20) is None
+    rig.answer(rig.submits[-1], LegOutcome.MATCHED)
+    rig.fill(rig.submits[-1].orders[0].order_id, 20, trade="bought")
+    return rig
+
+
+def test_an_exit_that_was_refused_waits_whatever_the_reason(holder: Rig) -> None:
+    assert trade(holder, IntentKind.EXIT, Side.SELL, 20) is None
+    holder.answer(holder.submits[-1], LegOutcome.REFUSED, "post-only mode")
+    blocked = trade(holder, IntentKind.EXIT, Side.SELL, 20)
+    assert blocked is not None and blocked.gate is Gate.BALANCE_WAIT
+    assert trade(holder, IntentKind.FLATTEN, Side.SELL, 20) is None, "a person may ask again"
+    holder.clock.advance(5 * SECOND)
+    holder.answer(holder.submits[-1], LegOutcome.KILLED)
+    holder.book(*WIDE)
+    assert trade(holder, IntentKind.EXIT, Side.SELL, 20) is None
+
+
+def test_shares_that_were_sold_are_not_sold_again_before_the_chain_agrees(holder: Rig) -> None:
+    assert trade(holder, IntentKind.EXIT, Side.SELL, 15) is None
+    sold = holder.submits[-1].orders[0].order_id
+    holder.answer(holder.submits[-1], LegOutcome.MATCHED)
+    holder.fill(sold, 15, trade="sold", state=FillState.PROVISIONAL)
+    blocked = trade(holder, IntentKind.EXIT, Side.SELL, 15)
+    assert blocked is not None and (blocked.gate, blocked.limit) == (Gate.POSITION_HELD, 5.0)
+    assert trade(holder, IntentKind.EXIT, Side.SELL, 5) is None

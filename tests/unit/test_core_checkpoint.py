@@ -11,7 +11,6 @@ from dailyarb.core.domain.events import (
     AccountReport,
     CheckpointDue,
     Fill,
-    LegOutcome,
     OperatorCommand,
     ParametersChosen,
     Resolved,
@@ -22,34 +21,11 @@ from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import FillState, OrderState
 from dailyarb.core.domain.records import Checkpointed, FillBooked, OrderSigned, PairClosed, Record
 from dailyarb.core.domain.rung import Evidence, Mode, Rung
-from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
+from dailyarb.core.domain.settings import Strategies
 from dailyarb.core.domain.units import SECOND
 from dailyarb.core.engine import checkpoint
 from tests.rig import Rig, birth, settings
-
-S1_ONLY = Strategies(S2=S2Settings(enabled=False))
-S2_ONLY = Strategies(S1=S1Settings(enabled=False), S2=S2Settings(resting=True))
-WIDE = [(50, 500), (49, 500)], [(51, 500), (52, 500)]
-
-
-def bought() -> Rig:
-    """Returns a run that holds 20 UP of S1, confirmed."""
-    rig = Rig(settings(S1_ONLY)).ready()
-    rig.book(*WIDE)
-    rig.advance(0.5)
-    rig.book(*WIDE)
-    rig.spot(100_100)
-    rig.answer(rig.submits[0], LegOutcome.MATCHED, matched_e6=20_000_000)
-    rig.fill(rig.submits[0].orders[0].order_id, 20)
-    return rig
-
-
-def quoted() -> Rig:
-    """Returns a run with two resting bids."""
-    rig = Rig(settings(S2_ONLY)).ready()
-    rig.book(*WIDE)
-    rig.answer(rig.submits[0], LegOutcome.RESTING)
-    return rig
+from tests.unit.test_core_recovery import S1_ONLY, S2_ONLY, bought, quoted
 
 
 def taken(rig: Rig) -> Checkpointed:

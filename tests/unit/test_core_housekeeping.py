@@ -452,7 +452,8 @@ def test_risk_rows_show_what_is_near_and_what_is_latched(quotes: Rig) -> None:
     rungs = {r.scope: r.detail for r in view(quotes).rungs}
     assert (rungs["S2"], rungs["breakers"]) == ("paused", "none tripped")
     quotes.advance(0.2)
-    assert view(quotes).rungs[2].detail == "breaker fee.gap"
+    held = view(quotes).rungs[2]
+    assert (held.cause, held.detail) == (RungCause.BREAKER, "fee.gap")
 
 
 def test_circuits_are_shown_with_what_they_count(quotes: Rig) -> None:

@@ -288,6 +288,11 @@ class TestResting:
         assert [f.size_e6 for f in fills(news)] == [20 * SHARE]
         assert words(news) == [Word.FILLED, Word.CANCEL_REFUSED]
 
+    def test_a_market_that_ends_while_we_are_run_over_has_filled_us(self) -> None:
+        _, desk = self.run_over()
+        desk.close_market("m", 500 * MS, "over")
+        assert words(desk.advance(500 * MS)) == [Word.FILLED]
+
     def test_what_a_run_over_order_could_not_fill_is_cancelled(self) -> None:
         shown, desk = self.run_over()
         shown.set(1, 4_850, 7)

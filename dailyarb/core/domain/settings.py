@@ -174,7 +174,6 @@ class S2Settings(Section, frozen=True, kw_only=True):
     min_depth_shares: Shares = 20.0
     quote_ttl_ms: Millis = 15_000
     reprice_cents: Cents = 1.0
-    leg_wait_ms: Millis = 50
     min_time_left_s: Seconds = 90.0
     cooldown_ms: Millis = 2_000
 

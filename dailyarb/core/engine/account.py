@@ -47,6 +47,7 @@ SHARE_SLACK_E6 = 10_000  # a hundredth of a share
 SHARE_LAG_NS = 60 * SECOND
 PAYOUT_LAG_NS = 60 * SECOND
 QUERY_TIMEOUT_NS = 10 * SECOND
+INCOMPLETE_NS = SECOND  # before a snapshot that came incomplete is asked for again
 CANCEL_PAUSE_NS = 500 * MS  # before an unanswered cancel is sent again
 MODE_HOLD_S = 30.0  # how long a restriction is believed when the venue does not say
 
@@ -87,6 +88,7 @@ def _count_result(
         tallies.reasons[_short(found.reason)] += 1
         if found.no_balance:
             tallies.no_balance.append(now.mono_ns)
+        if found.no_balance or order.intent is IntentKind.EXIT:  # wanted again at the next frame
             state.balance_waits.refused(order.market_id, now.mono_ns)
         state.tell("REJECT", f"{_words(state, order)}: {found.reason}", now, Severity.WARNING)
         return
@@ -398,7 +400,7 @@ def on_account(state: State, event: AccountReport, now: Instant, out: list[Comma
     account = state.account
     if not event.complete:
         account.detail = "the venue's answer was incomplete; asking again"
-        account.asked_ns = now.mono_ns - QUERY_TIMEOUT_NS
+        account.asked_ns = now.mono_ns - QUERY_TIMEOUT_NS + INCOMPLETE_NS
         return
     account.reported_ns = now.mono_ns
     if state.birth.rebooted and state.rungs.booting:

@@ -220,6 +220,9 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
     for order in live:
         if order.side is Side.SELL:
             held[order.outcome] -= order.left_e6
+    for sale in state.ledger.provisional(market_id):
+        if sale.side is Side.SELL:  # though not yet for good: the venue has them no more
+            held[sale.outcome] -= sale.size_e6
     resting = [
         Leg(o.outcome, o.side, o.price_e4, o.left_e6, o.tif, o.post_only)
         for o in live
@@ -315,7 +318,7 @@ def open_intent(
     if now.wall_ns >= desk.spec.end_ns:
         return Blocked(Gate.TIME_TO_CLOSE, (desk.spec.end_ns - now.wall_ns) / SECOND)
     wait_ns = state.balance_waits.left_ns(intent.market_id, now.mono_ns)
-    if wait_ns and intent.kind is IntentKind.ENTRY:
+    if wait_ns and intent.kind in (IntentKind.ENTRY, IntentKind.EXIT):
         return Blocked(Gate.BALANCE_WAIT, wait_ns / SECOND)
     verdict = state.gate.admit(intent, desk.spec, situation(state, desk, intent, now), now.mono_ns)
     if isinstance(verdict, Denied):
@@ -324,15 +327,12 @@ def open_intent(
     intent_id = state.number()
     if taken.pair_id < 0:
         taken = msgspec.structs.replace(taken, pair_id=state.number())
-        wait_ms = state.settings.risk.max_leg_delay_ms
-        if taken.legs[0].post_only:
-            wait_ms = state.settings.strategies.S2.leg_wait_ms
         state.pairs.start(
             taken.pair_id,
             taken.market_id,
             taken.strategy,
             taken.edge_e4,
-            wait_ms * MS,
+            state.settings.risk.max_leg_delay_ms * MS,
             now.mono_ns,
         )
     state.gate.count_orders(now.mono_ns, len(taken.legs))

@@ -122,21 +122,15 @@ def circuit_rows(state: State) -> tuple[CircuitRow, ...]:
     )
 
 
-def _holds(state: State) -> str:
-    rungs = state.rungs
-    if rungs.breaker is Rung.FULL:
-        return "none tripped"
-    return f"{rungs.breaker_cause.value} {rungs.breaker_name}"
-
-
 def rung_rows(state: State) -> tuple[RungRow, ...]:
     """Returns every rung in force and its cause."""
     rungs = state.rungs
     overall, cause, detail = rungs.overall()
+    tripped = "none tripped" if rungs.breaker is Rung.FULL else rungs.breaker_name
     rows = [
         RungRow("global", overall, cause, detail),
         RungRow("operator", rungs.operator, RungCause.OPERATOR, rungs.operator_reason),
-        RungRow("breakers", rungs.breaker, rungs.breaker_cause, _holds(state)),
+        RungRow("breakers", rungs.breaker, rungs.breaker_cause, tripped),
     ]
     for strategy in state.strategies:
         paused = strategy.id in rungs.paused
@@ -144,7 +138,5 @@ def rung_rows(state: State) -> tuple[RungRow, ...]:
         scope = RungCause.STRATEGY if paused else cause
         rows.append(RungRow(strategy.id.value, rungs.of(strategy.id), scope, reason))
     if rungs.booting:
-        rows.append(
-            RungRow("booting", Rung.HALTED, RungCause.BOOTING, "reconciliation not complete")
-        )
+        rows.append(RungRow("booting", Rung.HALTED, RungCause.BOOTING, "reconciling"))
     return tuple(rows)

@@ -16,11 +16,11 @@ from dailyarb.core.tuning.thompson import Values
 TUNABLE = frozenset(
     {
         "cooldown_ms", "exit_edge_cents", "half_life_ms", "half_spread_cents", "impact_bps",
-        "leg_wait_ms", "margin_cents", "max_answer", "max_gap_cents", "max_hold_s", "max_lean",
+        "margin_cents", "max_answer", "max_gap_cents", "max_hold_s", "max_lean",
         "max_pair_cost_cents", "max_spread_cents", "min_correlation", "min_divergence_bps",
         "min_edge_cents", "min_fair_cents", "min_move_bps", "min_profit_cents", "min_time_left_s",
-        "min_trades", "min_vol_gap", "pull_move_bps", "quote_ttl_ms", "reprice_cents",
-        "skew_cents", "trust",
+        "min_trades", "min_vol_gap", "pull_move_bps", "quote_ttl_ms", "reprice_cents", "skew_cents",
+        "trust",
     }
 )  # fmt: skip
 S = TypeVar("S", bound=Section)

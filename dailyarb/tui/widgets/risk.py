@@ -141,11 +141,12 @@ class Rungs(LinePane):
         view = scene.view
         if view is None:
             return [line("Nothing is known yet.", width, "old")]
-        builder = LineBuilder().add(f"{'in force':<10} ").add(f"{view.rung.name:<10} ",
+        builder = LineBuilder().add(f"{'in force':<8} ").add(f"{view.rung.name:<10} ",
                                                               _RUNG_STYLES[view.rung])  # fmt: skip
-        rows = [line("RUNG", width, "head"), builder.add(view.rung_cause.value).build(width)]
-        for rung in view.rungs:
-            builder = LineBuilder().add(f"{f.fit(f.clean(rung.scope), 10)} ")
+        builder.add(view.rung_detail or view.rung_cause.value)
+        rows = [line("RUNG", width, "head"), builder.build(width)]
+        for rung in (row for row in view.rungs if row.scope != "global"):  # that is in force
+            builder = LineBuilder().add(f"{f.fit(f.clean(rung.scope), 8)} ")
             builder.add(f"{rung.rung.name:<10} ", _RUNG_STYLES[rung.rung])
             rows.append(builder.add(rung.detail or rung.cause.value).build(width))
         audits = [_audit_line(audit, scene, width) for audit in view.audits]
@@ -159,7 +160,7 @@ class Rungs(LinePane):
 def _audit_line(audit: AuditRow, scene: Scene, width: int) -> Line:
     mark, style = ("ok ", "ok") if audit.ok else ("DIFF", "critical")
     age = f.age(audit.age_ms + scene.since_ms) if audit.age_ms is not None else "-"
-    builder = LineBuilder().add(f"{f.fit(f.clean(audit.name), 10)} {age:>6} ")
+    builder = LineBuilder().add(f"{f.fit(f.clean(audit.name), 9)} {age:>6} ")
     return builder.add(mark, style).add(" ").add(audit.detail).build(width)
 
 

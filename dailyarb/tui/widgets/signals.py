@@ -134,9 +134,9 @@ class Decisions(TablePane):
         Column("time", "TIME", 8, "<", 0),
         Column("market", "MARKET", 8, "<", 0, word=True),
         Column("strategy", "STRATEGY", 12, "<", 5, word=True),
-        Column("decision", "DECISION", 20, "<", 0, word=True, grow=True),
-        Column("side", "SIDE", 9, "<", 4, word=True),
-        Column("price", "¢", 5, ">", 3),
+        Column("decision", "DECISION", 31, "<", 0, word=True, grow=True),
+        Column("side", "SIDE", 9, "<", 3, word=True),
+        Column("price", "¢", 5, ">", 4),
         Column("size", "sh", 6, ">", 6),
         Column("edge", "EDGE ¢", 6, ">", 1),
         Column("fee", "FEE ¢", 6, ">", 7),
@@ -160,7 +160,7 @@ def _numbers(row: DecisionRow) -> str:
 
 def _decision(row: DecisionRow, local: bool) -> Record:
     blocked = None if row.acted else row.gate
-    numbers = _numbers(row).replace(", limit ", "/")
+    numbers = _numbers(row).replace(", limit ", "/").replace(" sh/", "/")
     word = f"ACT {row.note}" if blocked is None else blocked.value + numbers
     side = f"{row.side.value} {row.outcome.value}" if row.side and row.outcome else f.NOTHING
     cells: dict[str, Cell] = {

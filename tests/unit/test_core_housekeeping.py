@@ -224,6 +224,19 @@ def test_a_paper_run_sends_no_heartbeat() -> None:
     assert rig.submits and not rig.all(cmd.Heartbeat)
 
 
+def test_an_alert_is_told_again_after_a_minute_whatever_the_wall_clock_does() -> None:
+    rig = Rig(settings(S1_ONLY))
+    now, out = rig.clock.now(), list[cmd.Command]()
+    rig.state.alert(Severity.CRITICAL, "k", "one", now, out)
+    back = -3_600 * S
+    soon = Instant(now.mono_ns + 59 * S, now.wall_ns + back)
+    later = Instant(now.mono_ns + 60 * S, now.wall_ns + back)
+    rig.state.alert(Severity.CRITICAL, "k", "two", soon, out)
+    assert sum(isinstance(c, cmd.Alert) for c in out) == 1
+    rig.state.alert(Severity.CRITICAL, "k", "three", later, out)
+    assert sum(isinstance(c, cmd.Alert) for c in out) == 2
+
+
 def test_markouts_come_due_after_one_five_and_thirty_seconds(quotes: Rig) -> None:
     up, down = (o.order_id for o in quotes.submits[0].orders)
     quotes.fill(up, 20, maker=True)

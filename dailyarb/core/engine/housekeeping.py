@@ -44,6 +44,7 @@ from dailyarb.core.risk.limits import FEED_BREAKERS
 
 TICK_NS = 100 * MS
 BEAT_NS = 5 * SECOND
+MARKED_NS = 30 * SECOND
 LOOK_NS = SECOND
 RECONCILE_NS = 10 * SECOND
 EXIT_CLEAN, EXIT_BREAKER, EXIT_UNVERIFIED = 0, 5, 6
@@ -219,13 +220,14 @@ def _beat(state: State, now: Instant, out: list[Command]) -> None:
 
 
 def _markouts(state: State, now: Instant, out: list[Command]) -> None:
+    if not state.marking:
+        return
     for i, row in enumerate(state.fills):
-        if row.markout_30s_e4 is not None:
-            continue
+        since_ns = state.marking.get((row.trade_id, row.order_id))
         desk = state.desks.get(row.market_id)
-        if desk is None:
+        if since_ns is None or desk is None:
             continue
-        age = now.wall_ns - row.wall_ns
+        age = now.mono_ns - since_ns
         up = mark_e4(desk)
         mark = up if row.outcome is Outcome.UP else 10_000 - up
         edge = (mark - row.price_e4) * (1 if row.side is Side.BUY else -1)
@@ -243,6 +245,8 @@ def _markouts(state: State, now: Instant, out: list[Command]) -> None:
                 now,
                 out,
             )
+    for key in [k for k, since_ns in state.marking.items() if now.mono_ns - since_ns >= MARKED_NS]:
+        del state.marking[key]
 
 
 def _marked(row: FillRow, age_ns: int, edge_e4: int) -> FillRow:

@@ -17,6 +17,10 @@ LINK_ONLY = os.environ.get("DAILYARB_LINK_ONLY") == "1"
 # tree runs the source itself, so that an edit needs no build; DAILYARB_PURE=1 leaves it out.
 COMPILED_ROOMS = ("book", "execution", "engine", "ledger", "pricing", "risk", "strategies")
 COMPILE = "bdist_wheel" in sys.argv and os.environ.get("DAILYARB_PURE") != "1"
+COMPILED_MODULES = (
+    "runtime/bursts.py", "runtime/replay.py", "runtime/replay_orders.py", "sim/fills.py",
+    "sim/fills_order.py",
+)  # fmt: skip
 # Stay interpreted: others make subclasses of what is in them.
 INTERPRETED = ("engine/engine.py",)
 # `make sanitize` sets this to build with address and undefined-behaviour checks.
@@ -65,6 +69,7 @@ def core_extensions() -> list[Extension]:
         for path in sorted((core / room).glob("*.py"))
         if path.name != "__init__.py" and str(path.relative_to(core)) not in INTERPRETED
     ]
+    modules += [f"dailyarb/{name}" for name in COMPILED_MODULES]
     return mypycify(
         modules, opt_level="3", debug_level="0", multi_file=True, group_name="dailyarb_core"
     )

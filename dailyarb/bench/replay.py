@@ -2,8 +2,8 @@
 
 The mix is that of the full-rate capture (94.0 % price_change, 2.4 % book of about 100 levels, 2.4 %
 best_bid_ask, 1.2 % trades, 560 frames a second), drawn anew from a seed, so it needs no file;
-`frames_of` reads a recording instead. The engine also sees a reference that quotes 81 times a
-second, as it does live, and is told once per millisecond of frames. Beside it, in the same run,
+`frames_of` reads a recording instead. The engine is told once per millisecond of frames; in a row
+of its own it also sees a reference that quotes 81 times a second, as it does live. In the same run
 nautilus_trader and hftbacktest replay the same changes of the same book, where they are installed.
 """
 
@@ -44,6 +44,7 @@ from dailyarb.sim.recordings import Channel
 from dailyarb.sim.replay_time import Played
 
 FRAMES = 20_000
+REHEARSALS = 3
 _RATE_HZ = 560.0
 _QUOTES_HZ = 81.0
 _BEGIN_NS = 1_776_808_414 * SECOND
@@ -154,11 +155,16 @@ def frames_of(path: str) -> Mix:
     return Mix(spec, frames)
 
 
-def run(rounds: int = 7) -> list[dict[str, Any]]:
+def run(rounds: int = 7, count: int = FRAMES) -> list[dict[str, Any]]:
     """Returns the rows of the benchmark: ns a frame, ours beside the peers in one run."""
-    mix = draw()
+    mix = draw(count)
     settings = load(default_config_path()).settings
-    return [route(mix, rounds), rehearse(mix, rounds, settings)]
+    live = sorted([*mix.frames, *_quotes(mix)], key=lambda played: played.at_ns)
+    return [
+        route(mix, rounds),
+        _row("replay.engine.frame", rehearse(mix, mix.frames, settings), others(mix, REHEARSALS)),
+        _row("replay.engine.live", rehearse(mix, live, settings), {}),
+    ]
 
 
 def route(mix: Mix, rounds: int) -> dict[str, Any]:
@@ -221,16 +227,11 @@ class _Books(DictBooks):
         return [self.touch(token) for token in self.books]
 
 
-def rehearse(mix: Mix, rounds: int, settings: Settings) -> dict[str, Any]:
-    """Measures the same frames through the whole engine, with a live reference beside them."""
-    frames = sorted([*mix.frames, *_quotes(mix)], key=lambda played: played.at_ns)
+def rehearse(mix: Mix, frames: list[Played], settings: Settings) -> list[float]:
+    """Measures frames through the whole engine: ns a frame, of several runs."""
     script = Script(mix.frames[0].at_ns, [mix.spec], lambda: frames, "drawn")
-    ours: list[float] = []
-    times = min(rounds, 3)
-    for _ in range(times):
-        rehearsal = Rehearsal(settings, script)
-        ours.append(_time(rehearsal.run) / len(frames))
-    return _row("replay.engine.frame", ours, others(mix, times))
+    runs = [Rehearsal(settings, script).run for _ in range(REHEARSALS)]
+    return [_time(run) / len(frames) for run in runs]
 
 
 def others(mix: Mix, rounds: int) -> dict[str, list[float]]:

@@ -158,7 +158,7 @@ class EngineRun:
             mode=mode,
             evidence=MODE_EVIDENCE[mode],
             config_hash=self.loaded.hash,
-            salt_base=int.from_bytes(os.urandom(4), "big"),
+            salt_base=int.from_bytes(os.urandom(4), "big") >> 4,
             source=self._greeting.source if self._greeting else "live venues",
             meaningless=self._greeting.meaningless if self._greeting else "",
             world=world,

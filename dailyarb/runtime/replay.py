@@ -444,7 +444,7 @@ class Rehearsal:
             mode=Mode.REPLAY,
             evidence=Evidence.REPLAY,
             config_hash="",
-            salt_base=outlay.seed << 20,
+            salt_base=outlay.seed,
             source=self.script.source,
             meaningless="; ".join(self.script.meaningless),
             strategies=outlay.strategies,

@@ -8,9 +8,7 @@ from collections import Counter
 import pytest
 
 from dailyarb._fast.router import BookRouter
-from dailyarb.bench.replay import changes, draw, others, rehearse, route
-from dailyarb.config import load
-from dailyarb.resources import default_config_path
+from dailyarb.bench.replay import changes, draw, others, run
 
 
 def test_the_drawn_mix_has_the_proportions_and_the_rate_of_the_full_rate_capture() -> None:
@@ -39,15 +37,15 @@ def test_every_drawn_frame_decodes_and_agrees_with_its_own_touch() -> None:
 
 
 def test_the_rows_have_the_form_that_all_benchmarks_share() -> None:
-    mix = draw(600)
-    routed = route(mix, 1)
-    engine = rehearse(mix, 1, load(default_config_path()).settings)
+    routed, engine, live = run(1, 600)
     assert (routed["name"], routed["unit"]) == ("replay.router.frame", "ns")
     assert 0 < routed["ratio_to_best_peer"] < 1
     assert routed["ours"] > 0
     assert "json + dict" in routed["peers"]
     assert engine["name"] == "replay.engine.frame"
     assert engine["frames_per_s"] > 0
+    assert (live["name"], live["peers"]) == ("replay.engine.live", {})
+    assert live["frames_per_s"] > 0
     names = {name.split()[0] for name in engine["peers"]}
     assert names <= {"nautilus_trader", "hftbacktest"}  # whoever is installed
 

@@ -18,6 +18,7 @@ from dailyarb.core.domain.events import (
     LegResult,
     MarketListed,
     OpenOrder,
+    OperatorCommand,
     OrderReport,
     Resolved,
     SubmitResult,
@@ -26,6 +27,7 @@ from dailyarb.core.domain.events import (
 )
 from dailyarb.core.domain.ids import Severity
 from dailyarb.core.domain.market import Outcome, Side
+from dailyarb.core.domain.operator import OperatorVerb
 from dailyarb.core.domain.orders import FillState, OrderState
 from dailyarb.core.domain.records import FillBooked, OrderAdopted, OrderMoved
 from dailyarb.core.domain.rung import Rung, RungCause
@@ -424,3 +426,22 @@ def test_a_payout_that_is_not_yet_redeemed_is_no_difference(quotes: Rig) -> None
     quotes.clock.advance(61 * SECOND)
     quotes.account(before / 1e6)
     assert "cash.differs" in alerts(quotes), "a minute is enough"
+
+
+def test_a_foreign_order_after_a_reset_trips_the_wallet_again() -> None:
+    rig = Rig(settings(S1_ONLY)).ready()
+    breaker = rig.state.breakers.by_name["wallet"]
+
+    def report(*ids: str) -> None:
+        rows = tuple(OpenOrder(i, "0xm", Outcome.UP, Side.BUY, 4_000, 5_000_000, 0) for i in ids)
+        rig.clock.advance(SECOND)
+        rig.feed(AccountReport(rig.clock.now().mono_ns, True, 1_000_000_000, rows))
+        rig.advance(0.3)
+
+    report("0xaa")
+    assert breaker.tripped
+    rig.feed(OperatorCommand(OperatorVerb.BREAKER_RESET, "ann", target="wallet", reason="moved"))
+    report()
+    assert not breaker.tripped
+    report("0xbb")
+    assert breaker.tripped

@@ -76,7 +76,7 @@ def test_the_third_refusal_leaves_hedges_only_for_a_while() -> None:
     rig.advance(0.2)
     assert rig.state.rungs.overall()[0] is Rung.FULL, "two legs, two refusals"
     rig.state.tallies.no_balance.append(rig.clock.now().mono_ns)
-    rig.advance(0.2)
+    rig.advance(1.1)
     assert rig.state.rungs.overall()[::2] == (Rung.HEDGE_ONLY, "order.balance")
     rig.clock.advance(121 * SECOND)
     rig.advance(6)

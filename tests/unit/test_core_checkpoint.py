@@ -87,6 +87,13 @@ def test_a_one_sided_pair_is_one_sided_again_and_a_closed_one_may_reopen() -> No
     assert [p.excess_e6 for p in new.state.pairs.open.values()] == [-20_000_000]
 
 
+def test_stamps_go_on_from_the_newest_though_its_order_is_forgotten() -> None:
+    old = quoted()
+    old.state.orders.stamp_ms += 3_600_000  # the clock was an hour ahead then
+    new = reborn(old, taken(old), strategies=S2_ONLY)
+    assert new.state.orders.stamp_ms == old.state.orders.stamp_ms
+
+
 def test_rows_behind_the_checkpoint_are_folded_onto_it() -> None:
     old = quoted()
     record = taken(old)

@@ -120,7 +120,8 @@ def test_the_nearest_limit_counts_and_is_named() -> None:
 
 
 def held(rig: Rig) -> tuple[Rung, RungCause, str]:
-    """Lets a moment pass and returns the rung in force and why."""
+    """Lets a moment pass after a fact and returns the rung in force and why."""
+    rig.state.stirred = True
     rig.advance(0.2)
     return rig.state.rungs.overall()
 

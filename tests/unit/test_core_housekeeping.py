@@ -153,6 +153,7 @@ def test_refusals_cap_the_rung_and_are_forgotten_in_time() -> None:
     rig.state.tallies.outcomes.extend([(now, True)] * 10)
     rig.state.tallies.slips_e4.extend([(now, 900)] * 3)
     rig.state.tallies.reasons["balance"] += 10
+    rig.state.stirred = True
     rig.advance(0.2)
     assert tripped(rig) == {"order.reject", "slippage"}
     assert rig.state.breakers.by_name["order.reject"].cause == "balance"
@@ -161,11 +162,34 @@ def test_refusals_cap_the_rung_and_are_forgotten_in_time() -> None:
     assert tripped(rig) == set(), "or no order could ever prove the venue well again"
 
 
+def test_numbers_are_looked_at_after_a_fact_and_once_a_second() -> None:
+    rig = Rig(settings(S1_ONLY)).ready()
+    rig.advance(0.2)
+    gaps, now = rig.state.tallies.book_gaps, rig.clock.now().mono_ns
+    gaps.extend([now] * 100)
+    rig.book(*WIDE)
+    rig.spot(100_000)
+    rig.advance(0.3)
+    assert "book.gap" not in tripped(rig), "quotes move none of them while nothing is held"
+    rig.advance(1.0)
+    assert "book.gap" in tripped(rig)
+    gaps.clear()
+    rig.advance(0.2)
+    assert rig.state.breakers.by_name["book.gap"].good_since_ns, "looked at while a cap holds"
+    other = Rig(settings(S1_ONLY)).ready()
+    other.advance(0.2)
+    other.state.tallies.book_gaps.extend([now] * 100)
+    other.feed(ClockOffset(0.0, 1.0))
+    other.advance(0.1)
+    assert "book.gap" in tripped(other), "a fact is looked at by the next tick"
+
+
 def test_a_losing_day_halts_and_a_draw_down_is_from_the_peak() -> None:
     rig = Rig(settings(S1_ONLY, max_day_loss_usd=1.0)).ready()
     rig.state.ledger.pnl.days[rig.clock.now().wall_ns // (86_400 * S)] = type(
         rig.state.ledger.pnl.total
     )(realised_e6=-1_000_000)
+    rig.state.stirred = True
     rig.advance(0.2)
     assert tripped(rig) == {"loss.day", "near.limit"}
     rig.state.peak_e6 = rig.state.ledger.accounts.cash + 51_000_000
@@ -198,6 +222,19 @@ def test_a_paper_run_sends_no_heartbeat() -> None:
     rig.book(*WIDE)
     rig.advance(0.3)
     assert rig.submits and not rig.all(cmd.Heartbeat)
+
+
+def test_an_alert_is_told_again_after_a_minute_whatever_the_wall_clock_does() -> None:
+    rig = Rig(settings(S1_ONLY))
+    now, out = rig.clock.now(), list[cmd.Command]()
+    rig.state.alert(Severity.CRITICAL, "k", "one", now, out)
+    back = -3_600 * S
+    soon = Instant(now.mono_ns + 59 * S, now.wall_ns + back)
+    later = Instant(now.mono_ns + 60 * S, now.wall_ns + back)
+    rig.state.alert(Severity.CRITICAL, "k", "two", soon, out)
+    assert sum(isinstance(c, cmd.Alert) for c in out) == 1
+    rig.state.alert(Severity.CRITICAL, "k", "three", later, out)
+    assert sum(isinstance(c, cmd.Alert) for c in out) == 2
 
 
 def test_markouts_come_due_after_one_five_and_thirty_seconds(quotes: Rig) -> None:

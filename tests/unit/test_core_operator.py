@@ -15,6 +15,7 @@ from dailyarb.core.domain.events import (
     FeedStatus,
     LegOutcome,
     OperatorCommand,
+    ParametersChosen,
     Resolved,
     StopRequested,
     VenueMode,
@@ -252,6 +253,7 @@ def test_limits_are_read_anew_and_all_else_waits_for_a_restart(rig: Rig) -> None
     other = replace(fresh, feeds=replace(old.feeds, connections=3))
     assert "only [risk] and" in ask(rig, V.RELOAD, settings=other, confirmed=True).text
     assert rig.state.settings is old
+    rig.feed(ParametersChosen("S1", (("min_edge_cents", 1.25),)))  # a tuner may have drawn
     answer = ask(rig, V.RELOAD, reason="ui.theme waits", **told)
     assert answer.text == (
         "in force: risk.max_day_loss_usd, risk.max_unwind_loss_usd, risk.ask_after_ms, "

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from dailyarb.core.domain import commands as cmd
-from dailyarb.core.domain.events import AccountReport, CancelResult, Fill, LegOutcome, Signed, Woke
+from dailyarb.core.domain.events import (
+    AccountReport,
+    CancelResult,
+    Fill,
+    LegOutcome,
+    MarketListed,
+    Signed,
+    TopChanged,
+    Woke,
+)
 from dailyarb.core.domain.ids import Gate, StrategyId
 from dailyarb.core.domain.intents import Intent, IntentKind, Leg
-from dailyarb.core.domain.market import MarketState, Outcome, Side
+from dailyarb.core.domain.market import MarketState, Outcome, Side, Window
 from dailyarb.core.domain.orders import TIF, FillState, OrderState
 from dailyarb.core.domain.records import FillBooked, Record
 from dailyarb.core.domain.rung import Rung
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
-from dailyarb.core.domain.units import MS
+from dailyarb.core.domain.units import MS, SECOND
 from dailyarb.core.engine.trading import (
+    active_markets,
     cancel,
     market_outlook,
     open_intent,
     situation,
     standing_of,
 )
-from tests.rig import Rig, birth, settings
+from tests.rig import DOWN, START_S, UP, Rig, birth, book_frame, settings, spec
 
 S1_ONLY = Strategies(S2=S2Settings(enabled=False))
 S2_ONLY = Strategies(S1=S1Settings(enabled=False), S2=S2Settings(resting=True))
@@ -176,3 +189,37 @@ def test_a_process_that_stood_still_opens_nothing_at_first() -> None:
     assert rig.state.rungs.overall()[0] is Rung.HEDGE_ONLY
     rig.advance(6)
     assert rig.state.rungs.overall()[0] is Rung.FULL
+
+
+def two_windows(**limits: float) -> Rig:
+    """Returns a running engine with two windows of one asset that quote the same."""
+    rig = Rig(settings(S1_ONLY, **limits)).ready()
+    rig.feed(MarketListed(spec(
+        market_id="0xn", slug=f"btc-updown-15m-{START_S}", window=Window.M15,
+        end_ns=(START_S + 900) * SECOND, up_token="33" * 30, down_token="44" * 30,
+    )))
+    rig.advance(0.2)
+    rig.book(*WIDE)
+    now, (bids, asks) = rig.clock.now(), WIDE
+    raw = book_frame(bids[::-1], asks[::-1], now.wall_ns // MS).decode()
+    rows = json.loads(raw.replace("0xm", "0xn").replace(UP, "33" * 30).replace(DOWN, "44" * 30))
+    for row in rows:
+        row["hash"] = hashlib.sha1(row["asset_id"].encode()).hexdigest()
+    rig.engine.books.router.on_frame(json.dumps(rows).encode(), now.mono_ns)
+    for slot, flags in rig.engine.books.router.drain():
+        found = rig.engine.books.at(slot)
+        if found is not None:
+            rig.feed(TopChanged(found.spec.market_id, flags, now.mono_ns))
+    return rig
+
+
+def test_one_move_does_not_pass_the_limits_over_all_markets() -> None:
+    """Orders of the first window are still being signed when the second is judged (I6)."""
+    rig = two_windows(
+        max_worst_case_total_usd=15.0, max_worst_case_market_usd=15.0, max_open_positions=1
+    )
+    rig.clock.advance(50 * MS)
+    rig.spot(100_400)
+    worst = sum(market_outlook(rig.state, m).worst_e6 for m in active_markets(rig.state))
+    assert len(active_markets(rig.state)) <= 1
+    assert worst >= -15_000_000

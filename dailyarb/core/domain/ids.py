@@ -40,6 +40,9 @@ STRATEGY_TITLES: dict[StrategyId, str] = {
 class FeedId(Enum):
     """Is a stream the engine depends on; the value is its name on screen and in metrics."""
 
+    # Members are few and unique: by identity a look-up costs no Python call.
+    __hash__ = object.__hash__
+
     POLYMARKET = "PM"
     BINANCE = "BN"
     SETTLEMENT = "ST"

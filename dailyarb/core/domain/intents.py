@@ -12,11 +12,13 @@ from dailyarb.core.domain.orders import TIF
 
 # News that may change a verdict.
 NOTHING = 0
-TOUCH = 1  # the book's touch changed
-REFERENCE = 2  # the reference changed
-BURST = 4  # the reference moves beyond S1's threshold
+PRICES = 1  # the book's best prices changed
+SIZES = 2  # what stands there changed
+TOUCH = PRICES | SIZES
+REFERENCE = 4  # the reference changed
+BURST = 8  # the reference moves beyond S1's threshold
 ANYTHING = TOUCH | REFERENCE | BURST
-TIME = 8  # time has passed: on a tick every strategy looks at everything
+TIME = 16  # time has passed: on a tick every strategy looks at everything
 EVERYTHING = ANYTHING | TIME
 
 

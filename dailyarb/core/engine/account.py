@@ -214,6 +214,7 @@ def on_fill(state: State, event: Fill, now: Instant, out: list[Command]) -> None
     if not event.maker:
         state.tallies.slips_e4.append((now.mono_ns, _slip(order, event)))
     state.fills.append(fill_row(state, booked, order, now))
+    state.marking[booked.trade_id, booked.order_id] = now.mono_ns
     part = f"{event.size_e6 / 1e6:g}@{event.price_e4 / 100:g}"
     kind = "maker" if event.maker else "taker"
     side = "BUY" if buy else "SELL"
@@ -436,8 +437,8 @@ def _orders_agree(state: State, event: AccountReport, now: Instant, out: list[Co
     listed = {o.order_id for o in event.open_orders}
     strangers = [o for o in event.open_orders if o.order_id not in state.orders.by_id]
     if strangers:
-        if "orders.foreign" not in state.alerts:
-            out.append(Journal(OrderMoved(strangers[0].order_id, OrderState.OPEN, "foreign")))
+        for new in [o for o in strangers if o.order_id not in state.account.strangers]:
+            out.append(Journal(OrderMoved(new.order_id, OrderState.OPEN, "foreign")))
             state.tallies.foreign += 1
         state.alert(
             Severity.CRITICAL,
@@ -446,6 +447,7 @@ def _orders_agree(state: State, event: AccountReport, now: Instant, out: list[Co
             now,
             out,
         )
+    state.account.strangers = {o.order_id for o in strangers}
     for order in state.orders.live():
         if order.order_id in listed:
             state.proofs.listed(order, now.mono_ns, out)

@@ -14,6 +14,7 @@ from dailyarb.core.domain.records import OrderAdopted
 from dailyarb.core.domain.units import MS
 from dailyarb.core.engine.state import State
 from dailyarb.core.engine.trading import cancel
+from dailyarb.core.execution.orders import adopted
 
 
 def adopt(state: State, event: AccountReport, now: Instant, out: list[Command]) -> None:
@@ -40,7 +41,7 @@ def adopt(state: State, event: AccountReport, now: Instant, out: list[Command]) 
     lost = [row for order_id, row in rows.items() if order_id not in known]
     for record in lost:
         state.record(record, now, out)
-        order = state.orders.adopt(record, now)
+        order = state.orders.restore(adopted(record), now)
         cancel([order], "adopted after a power loss", now, out)
     if lost:
         text = f"adopted {len(lost)} orders that a power loss took from the journal"

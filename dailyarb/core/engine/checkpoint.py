@@ -27,7 +27,7 @@ from dailyarb.core.execution.pairs import Moved, Pair, PairLeg
 from dailyarb.core.ledger.kept import KeptLedger, keep_ledger, restore_ledger
 from dailyarb.core.risk.sizing import Calibration
 
-VERSION = 1  # of what `Snapshot` holds; another one is passed over and older rows are read
+VERSION = 2  # of what `Snapshot` holds; another one is passed over and older rows are read
 BYTES_MAX = 2 << 20
 FORGET_AFTER_NS = 1_800 * SECOND  # books of a decided market stay open for late news
 OVERLAP_S = 600  # the first questions after a restart reach back so much further
@@ -91,6 +91,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     paused: tuple[StrategyId, ...]
     latched: tuple[Latched, ...]
     next_id: int
+    stamp_ms: int  # newest of any order signed; the next is later, whatever the clock says
     specs: tuple[MarketSpec, ...]
     orders: tuple[KeptOrder, ...]
     pairs: tuple[KeptPair, ...]
@@ -140,6 +141,7 @@ def snapshot(state: State, forget_ns: int) -> Snapshot:
             if b.tripped and b.rule.manual
         ),
         state.next_id,
+        state.orders.stamp_ms,
         tuple(state.specs.values()),
         tuple(_keep_order(order) for order in state.orders.by_id.values()),
         tuple(_keep_pair(pair) for pair in (*pairs.done.values(), *pairs.open.values())),
@@ -159,6 +161,7 @@ def snapshot(state: State, forget_ns: int) -> Snapshot:
 def restore(state: State, kept: Snapshot, now: Instant) -> None:
     """Takes over the money, orders and pairs of a checkpoint; into a fresh state."""
     state.next_id = kept.next_id
+    state.orders.stamp_ms = kept.stamp_ms
     state.ledger = restore_ledger(kept.ledger)
     state.ledger.labels.update({spec.market_id: spec.label for spec in kept.specs})
     for one in kept.orders:

@@ -40,6 +40,8 @@ QUIET = {
     ev.Tick, ev.TopChanged, ev.ReferenceMoved, ev.Traded, ev.SettlementPrice, ev.FeedState,
     ev.ClockOffset, ev.LoopLag, ev.LatencyReport, ev.DiskState, ev.AlertState, ev.Signed,
 }  # fmt: skip
+# Facts that move no number of a breaker, but through the price of shares that are held.
+CALM = {ev.Tick, ev.TopChanged, ev.ReferenceMoved, ev.Traded, ev.SettlementPrice, ev.AlertState}
 
 
 def _tick(state: State, event: ev.Tick, now: Instant, out: list[Command]) -> None:
@@ -149,6 +151,8 @@ class Engine:
             raise InvariantBroken(f"no handler for {type(event).__name__}")
         out: list[Command] = []
         handler(self.state, event, now, out)
+        if type(event) not in CALM:
+            self.state.stirred = True
         if type(event) not in QUIET:
             for desk in self.state.desks.values():
                 desk.waits.clear()

@@ -44,6 +44,8 @@ from dailyarb.core.risk.limits import FEED_BREAKERS
 
 TICK_NS = 100 * MS
 BEAT_NS = 5 * SECOND
+MARKED_NS = 30 * SECOND
+LOOK_NS = SECOND
 RECONCILE_NS = 10 * SECOND
 EXIT_CLEAN, EXIT_BREAKER, EXIT_UNVERIFIED = 0, 5, 6
 
@@ -53,6 +55,7 @@ def on_tick(state: State, now: Instant, out: list[Command]) -> None:
     if state.exited:
         return
     for order in state.proofs.silent(now.mono_ns, out):
+        state.stirred = True
         tell_unknown(state, order, "no answer", now, out)
     state.proofs.asks(now.mono_ns, out)
     step_pairs(state, now, out)
@@ -62,7 +65,9 @@ def on_tick(state: State, now: Instant, out: list[Command]) -> None:
     roll(state, now, out)
     _expire_orders(state, now, out)
     _reconcile(state, now, out)
-    observe(state, now, out)
+    if _stirs(state, now):
+        state.stirred, state.next_look_ns = False, now.mono_ns + LOOK_NS
+        observe(state, now, out)
     _beat(state, now, out)
     _markouts(state, now, out)
     _equity(state, now)
@@ -114,6 +119,16 @@ def _reconcile(state: State, now: Instant, out: list[Command]) -> None:
         step = SECOND
     if not account.asked_ns or now.mono_ns - account.asked_ns >= step:
         ask_account(state, now, out)
+
+
+def _stirs(state: State, now: Instant) -> bool:
+    """Says whether a number of a breaker may have moved since it was looked at.
+
+    Facts move them, and the price of what is held; what time alone moves only falls, so a second
+    is soon enough, unless a cap waits for it.
+    """
+    waits = state.rungs.breaker is not Rung.FULL or state.ledger.open_markets()
+    return bool(state.stirred or waits or now.mono_ns >= state.next_look_ns)
 
 
 def observe(state: State, now: Instant, out: list[Command]) -> None:
@@ -205,13 +220,14 @@ def _beat(state: State, now: Instant, out: list[Command]) -> None:
 
 
 def _markouts(state: State, now: Instant, out: list[Command]) -> None:
+    if not state.marking:
+        return
     for i, row in enumerate(state.fills):
-        if row.markout_30s_e4 is not None:
-            continue
+        since_ns = state.marking.get((row.trade_id, row.order_id))
         desk = state.desks.get(row.market_id)
-        if desk is None:
+        if since_ns is None or desk is None:
             continue
-        age = now.wall_ns - row.wall_ns
+        age = now.mono_ns - since_ns
         up = mark_e4(desk)
         mark = up if row.outcome is Outcome.UP else 10_000 - up
         edge = (mark - row.price_e4) * (1 if row.side is Side.BUY else -1)
@@ -229,6 +245,8 @@ def _markouts(state: State, now: Instant, out: list[Command]) -> None:
                 now,
                 out,
             )
+    for key in [k for k, since_ns in state.marking.items() if now.mono_ns - since_ns >= MARKED_NS]:
+        del state.marking[key]
 
 
 def _marked(row: FillRow, age_ns: int, edge_e4: int) -> FillRow:

@@ -21,7 +21,7 @@ from dailyarb.core.domain.events import (
     Traded,
 )
 from dailyarb.core.domain.ids import FeedId, Severity
-from dailyarb.core.domain.intents import BURST, REFERENCE, TOUCH, IntentKind
+from dailyarb.core.domain.intents import BURST, REFERENCE, SIZES, TOUCH, IntentKind
 from dailyarb.core.domain.market import MARKET_MOVES, MarketSpec, MarketState, Outcome
 from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.records import MarketSeen, PayoutBooked
@@ -58,8 +58,10 @@ def on_top(state: State, event: TopChanged, now: Instant, out: list[Command]) ->
     book.frames += 1
     book.refresh(now, state.settings.feeds.max_book_age_ms)
     top = book.top(Outcome.UP)
-    changed = top != desk.top
-    if top.two_sided and top.mid_e4 != desk.top.mid_e4:
+    old = desk.top
+    moved = top.bid_e4 != old.bid_e4 or top.ask_e4 != old.ask_e4
+    changed = moved or top != old
+    if top.two_sided and top.mid_e4 != old.mid_e4:
         desk.mids.push(now.mono_ns, top.mid_e4)
         if desk.lag.waiting:
             desk.lag.observe(now.mono_ns, top.mid_e4)
@@ -67,7 +69,7 @@ def on_top(state: State, event: TopChanged, now: Instant, out: list[Command]) ->
     desk.top = top
     if changed and desk.state is MarketState.TRADABLE:
         state.trigger_ns = event.recv_ns
-        evaluate(state, desk, now, out, TOUCH)
+        evaluate(state, desk, now, out, TOUCH if moved else SIZES)
 
 
 def on_desynced(state: State, event: BookDesynced, now: Instant, out: list[Command]) -> None:

@@ -180,7 +180,7 @@ def _mode(state: State, event: OperatorCommand, now: Instant, out: list[Command]
         return False, "LIVE is begun and left at start: --live, or --mode dry and --mode paper"
     if wanted is mode:
         return True, f"the mode is {mode.value} already"
-    orders = len(state.orders.live()) + sum(len(state.orders.drafts(m)) for m in state.desks)
+    orders = len(state.orders.exposed())
     held = len(state.ledger.open_markets())
     if orders or held:
         return False, f"only while flat: {orders} open orders, {held} markets with shares"

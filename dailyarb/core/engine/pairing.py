@@ -18,7 +18,8 @@ def step_pairs(state: State, now: Instant, out: list[Command]) -> None:
     for pair in list(state.pairs.open.values()):
         desk = state.desks.get(pair.market_id)
         pair.due_ns = 0
-        if desk is not None and not state.orders.drafts(pair.market_id):
+        signing = [o for o in state.orders.exposed(pair.market_id) if not o.live]
+        if desk is not None and not signing:
             step = state.pairs.step(pair, _view(state, desk, pair, now), now.mono_ns)
             _take(state, desk, pair, step, now, out)
 

@@ -33,6 +33,7 @@ from dailyarb.core.domain.records import (
 from dailyarb.core.engine import checkpoint
 from dailyarb.core.engine.account import moved_of
 from dailyarb.core.engine.state import State
+from dailyarb.core.execution.orders import adopted
 
 
 def recover(state: State, history: Iterable[tuple[Record, int]], now: Instant) -> None:
@@ -140,7 +141,7 @@ def _fold(state: State, record: Record, wall_ns: int, now: Instant) -> None:
     elif isinstance(record, OrderSigned):
         state.orders.restore(record, now)
     elif isinstance(record, OrderAdopted):
-        state.orders.adopt(record, now)
+        state.orders.restore(adopted(record), now)
     elif isinstance(record, OrderMoved):
         state.orders.restore_move(record.order_id, record.state)
     elif isinstance(record, FillBooked):

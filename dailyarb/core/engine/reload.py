@@ -25,7 +25,9 @@ def take_settings(
     old, fresh = state.settings, event.settings
     if fresh is None:
         return False, event.reason or "no file was read"
-    if replace(fresh, risk=old.risk, breakers=old.breakers) != old:
+    # Parameters of strategies may be a tuner's; a file's others wait, as `reason` says.
+    kept = {"risk": old.risk, "breakers": old.breakers, "strategies": old.strategies}
+    if replace(fresh, **kept) != old:
         return False, "only [risk] and [breakers] change while the engine runs"
     changed = tuple(
         f"{table}.{key}"
@@ -36,7 +38,7 @@ def take_settings(
     tail = f"; {event.reason}" if event.reason else ""
     if not changed:
         return True, f"no limit has changed{tail}"
-    state.settings = fresh
+    state.settings = replace(old, risk=fresh.risk, breakers=fresh.breakers)
     state.gate.settings = state.proofs.risk = fresh.risk
     state.pairs.max_unwind_loss_e6 = usd_e6(fresh.risk.max_unwind_loss_usd)
     set_limits(state.breakers, fresh)

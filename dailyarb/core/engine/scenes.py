@@ -125,10 +125,7 @@ def own_part(state: State, desk: Desk, strategy: Strategy, scene: Scene) -> None
             order.pair_id,
             order.post_only,
         )
-        for order in [
-            *state.orders.live(desk.spec.market_id),
-            *state.orders.drafts(desk.spec.market_id),
-        ]
+        for order in state.orders.exposed(desk.spec.market_id)
         if order.strategy is strategy.id
     ]
     last = desk.last_trade_ns.get(strategy.id)

@@ -225,6 +225,7 @@ class Account:
     share_gap_ns: int = 0
     detail: str = "not yet asked"
     since_s: int = 0
+    strangers: set[str] = field(default_factory=set)  # open orders of the wallet, not ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +275,9 @@ class State:
         self.events: deque[EventRow] = deque(maxlen=EVENTS_KEPT)
         self.decisions: deque[DecisionRow] = deque(maxlen=DECISIONS_KEPT)
         self.fills: deque[FillRow] = deque(maxlen=FILLS_KEPT)
+        self.marking: dict[tuple[str, str], int] = {}  # fills not marked to the end, since when
         self.alerts: dict[str, AlertRow] = {}
+        self._told_ns: dict[str, int] = {}  # when each alert was last sent
         self.equity: deque[int] = deque(maxlen=24 * 60)
         self.equity_minute = 0
         self.peak_e6: int | None = None
@@ -283,6 +286,8 @@ class State:
         self.frame = 0
         self.next_id = 0
         self.next_tick_ns = 0
+        self.next_look_ns = 0
+        self.stirred = True  # a fact came that may move a breaker's number
         self.next_beat_ns = 0
         self.beat_ns = 0  # when the heartbeat left that is not answered, 0 without one
         self.unproven: set[str] = set()  # markets with a fill unproven for too long (F44)
@@ -325,12 +330,15 @@ class State:
         """Raises an alert; the same key counts up and is sent at most once a minute."""
         old = self.alerts.get(key)
         count = old.count + 1 if old else 1
-        fresh = old is None or old.acked or now.wall_ns - old.wall_ns >= MINUTE_S * SECOND
+        told_ns = self._told_ns.get(key, now.mono_ns)
+        fresh = old is None or old.acked or now.mono_ns - told_ns >= MINUTE_S * SECOND
         wall = now.wall_ns if fresh or old is None else old.wall_ns
         self.alerts[key] = AlertRow(key, wall, severity, text, count, False)
         if len(self.alerts) > EVENTS_KEPT:
-            del self.alerts[next(iter(self.alerts))]
+            first = next(iter(self.alerts))
+            del self.alerts[first], self._told_ns[first]
         if fresh:
+            self._told_ns[key] = now.mono_ns
             self.tell("ALERT", text, now, severity)
             out.append(Journal(AlertRaised(severity, key, text)))
             out.append(Alert(severity, key, text))

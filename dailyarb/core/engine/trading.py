@@ -59,7 +59,7 @@ def evaluate(
     asked = [s for s in state.strategies if news & waits.get(s.id, ANYTHING) or news & TIME]
     if not asked:
         return
-    if news != TOUCH or any(strategy.values for strategy in asked):
+    if news & ~TOUCH or any(strategy.values for strategy in asked):
         desk.valued = value(desk, state.assets[desk.spec.asset], now)
     scene = desk.scene = build_scene(state, desk, now)
     wanted: list[tuple[Strategy, Intent]] = []
@@ -178,7 +178,7 @@ def standing_of(state: State, market_id: str) -> tuple[Standing, list[Item]]:
         items += [fill_item(f) for f in waiting]
     desk = state.desks.get(market_id)
     rate = desk.spec.fees.rate_e6 if desk else 0
-    for order in [*state.orders.live(market_id), *state.orders.drafts(market_id)]:
+    for order in state.orders.exposed(market_id):
         if order.left_e6:
             items.append(
                 order_item(
@@ -203,9 +203,9 @@ def market_outlook(state: State, market_id: str) -> Outlook:
 
 
 def active_markets(state: State) -> list[str]:
-    """Returns markets with shares or live orders."""
+    """Returns markets with shares, live orders, or orders being signed."""
     ids = dict.fromkeys(state.ledger.open_markets())
-    ids.update(dict.fromkeys(order.market_id for order in state.orders.live()))
+    ids.update(dict.fromkeys(order.market_id for order in state.orders.exposed()))
     return list(ids)
 
 
@@ -215,9 +215,9 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
     standing, items = standing_of(state, market_id)
     active = active_markets(state)
     others = sum(market_outlook(state, m).worst_e6 for m in active if m != market_id)
-    live = state.orders.live(market_id)
+    waiting = state.orders.exposed(market_id)
     held = {o: state.ledger.confirmed_e6(market_id, o) for o in Outcome}
-    for order in live:
+    for order in waiting:
         if order.side is Side.SELL:
             held[order.outcome] -= order.left_e6
     for sale in state.ledger.provisional(market_id):
@@ -225,7 +225,7 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
             held[sale.outcome] -= sale.size_e6
     resting = [
         Leg(o.outcome, o.side, o.price_e4, o.left_e6, o.tif, o.post_only)
-        for o in live
+        for o in waiting
         if not o.takes and not o.withdrawn
     ]
     rung = state.rungs.overall()[0] if _operator(intent) else state.rungs.of(intent.strategy)
@@ -258,7 +258,7 @@ def naked_possible_e6(state: State) -> int:
     total = 0
     for pair in state.pairs.open.values():
         market_id = pair.market_id
-        waiting = [*state.orders.live(market_id), *state.orders.drafts(market_id)]
+        waiting = state.orders.exposed(market_id)
         buys = [o for o in waiting if o.pair_id == pair.pair_id and o.side is Side.BUY]
         left = {side: sum(o.left_e6 for o in buys if o.outcome is side) for side in Outcome}
         shares = unmatched_e6(pair.excess_e6, left[Outcome.UP], left[Outcome.DOWN])
@@ -302,9 +302,9 @@ def mark_e4(desk: Desk) -> int:
 
 
 def free_cash_e6(state: State) -> int:
-    """Returns cash not reserved by resting buys."""
+    """Returns cash not reserved by buys that are working or being signed."""
     reserved = sum(
-        notional_up(o.price_e4, o.left_e6) for o in state.orders.live() if o.side is Side.BUY
+        notional_up(o.price_e4, o.left_e6) for o in state.orders.exposed() if o.side is Side.BUY
     )
     return state.ledger.accounts.cash - reserved
 

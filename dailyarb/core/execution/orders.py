@@ -20,7 +20,7 @@ from dailyarb.core.domain.orders import LIVE, TERMINAL, TIF, OrderState, move
 from dailyarb.core.domain.records import OrderAdopted, OrderMoved, OrderSigned
 from dailyarb.core.domain.units import MS
 
-SALT_SPAN = 2**20  # orders of one run
+SALT_SPAN = 2**24  # orders of one run: 97 days at 120 a minute; with the base, 52 bits
 KEPT_DONE = 400
 
 
@@ -100,7 +100,7 @@ class Orders:
         self._by_market: dict[str, dict[str, Order]] = {}
         self._salt_base = salt_base
         self._drafts = 0
-        self._stamp_ms = 0
+        self.stamp_ms = 0  # newest of any order
 
     def draft(
         self, intent: Intent, leg: Leg, intent_id: int, spec: MarketSpec, now: Instant
@@ -109,13 +109,13 @@ class Orders:
         self._drafts += 1
         if self._drafts >= SALT_SPAN:
             raise InvariantBroken("more orders in one run than salts")
-        self._stamp_ms = max(self._stamp_ms + 1, now.wall_ns // MS)
+        self.stamp_ms = max(self.stamp_ms + 1, now.wall_ns // MS)
         salt = self._salt_base * SALT_SPAN + self._drafts
         order = Order(
             self._drafts, intent_id, intent.strategy, intent.kind, intent.market_id,
             leg.outcome, leg.side, leg.price_e4, leg.size_e6, leg.tif, leg.post_only,
             intent.pair_id, intent.edge_e4, intent.fair_e4, intent.ttl_ms * MS,
-            self._stamp_ms, salt,
+            self.stamp_ms, salt,
         )  # fmt: skip
         self._by_draft[order.draft_id] = order
         cash = amounts(leg.side, leg.price_e4, leg.size_e6)
@@ -127,7 +127,7 @@ class Orders:
             cash.maker_e6,
             cash.taker_e6,
             salt,
-            self._stamp_ms,
+            self.stamp_ms,
             leg.tif,
             leg.post_only,
             spec.neg_risk,
@@ -174,17 +174,8 @@ class Orders:
         order.sent_ns, order.sent_wall_ns = now.mono_ns, now.wall_ns
         self.by_id[order.order_id] = order
         self._enter(order)
-        self._stamp_ms = max(self._stamp_ms, record.stamp_ms)
+        self.stamp_ms = max(self.stamp_ms, record.stamp_ms)
         return order
-
-    def adopt(self, record: OrderAdopted, now: Instant) -> Order:
-        """Takes an order of our wallet that no journal holds; only its terms are known."""
-        unsigned = OrderSigned(
-            record.order_id, 0, StrategyId.OPERATOR, IntentKind.ENTRY, record.market_id,
-            record.outcome, record.side, record.price_e4, record.size_e6, TIF.GTC, False, 0, 0, 0,
-            b"",
-        )  # fmt: skip
-        return self.restore(unsigned, now)
 
     def restore_move(self, order_id: str, state: OrderState) -> None:
         """Takes a move of an earlier run; only the last word counts."""
@@ -241,9 +232,10 @@ class Orders:
         """Returns live orders that may yet match: all but those the venue has withdrawn."""
         return [o for o in self.live(market_id) if not o.withdrawn]
 
-    def drafts(self, market_id: str) -> list[Order]:
-        """Returns orders of a market that are being signed."""
-        return [o for o in self._by_draft.values() if o.market_id == market_id]
+    def exposed(self, market_id: str = "") -> list[Order]:
+        """Returns orders that may add to what is held: the live ones, and those being signed."""
+        drafts = [o for o in self._by_draft.values() if not market_id or o.market_id == market_id]
+        return [*self.live(market_id), *drafts]
 
     def unknown(self) -> list[Order]:
         """Returns live orders whose outcome is not proven."""
@@ -252,6 +244,15 @@ class Orders:
             for o in self._live.values()
             if o.state in (OrderState.UNKNOWN, OrderState.QUARANTINED)
         ]
+
+
+def adopted(record: OrderAdopted) -> OrderSigned:
+    """Returns an order of our wallet that no journal holds as if signed; its terms are known."""
+    return OrderSigned(
+        record.order_id, 0, StrategyId.OPERATOR, IntentKind.ENTRY, record.market_id,
+        record.outcome, record.side, record.price_e4, record.size_e6, TIF.GTC, False, 0, 0, 0,
+        b"",
+    )  # fmt: skip
 
 
 def _signed_record(order: Order) -> OrderSigned:

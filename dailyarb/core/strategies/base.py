@@ -13,6 +13,7 @@ from dailyarb.core.book.book import Book, Top
 from dailyarb.core.domain.ids import Gate, StrategyId
 from dailyarb.core.domain.intents import (
     NOTHING,
+    PRICES,
     REFERENCE,
     TOUCH,
     Blocked,
@@ -166,11 +167,11 @@ def book_gate(scene: Scene, feeds: Feeds, max_spread_e4: int) -> Blocked | None:
     if not scene.up.two_sided:
         return Blocked(Gate.ONE_SIDED, waits=TOUCH)
     if scene.up.bid_e4 >= scene.up.ask_e4:
-        return Blocked(Gate.BOOK_CROSSED, scene.up.bid_e4 / 100, scene.up.ask_e4 / 100, TOUCH)
+        return Blocked(Gate.BOOK_CROSSED, scene.up.bid_e4 / 100, scene.up.ask_e4 / 100, PRICES)
     if not scene.book.mirror_ok():
-        return Blocked(Gate.MIRROR_BROKEN, (scene.up.bid_e4 + scene.down.ask_e4) / 100, 100, TOUCH)
+        return Blocked(Gate.MIRROR_BROKEN, (scene.up.bid_e4 + scene.down.ask_e4) / 100, 100, PRICES)
     if scene.up.spread_e4 > max_spread_e4:
-        return Blocked(Gate.SPREAD_ABOVE_MAX, scene.up.spread_e4 / 100, max_spread_e4 / 100, TOUCH)
+        return Blocked(Gate.SPREAD_ABOVE_MAX, scene.up.spread_e4 / 100, max_spread_e4 / 100, PRICES)
     return None
 
 

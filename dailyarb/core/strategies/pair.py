@@ -16,6 +16,7 @@ from dailyarb.core.domain.grid import floor_tick
 from dailyarb.core.domain.ids import Gate, StrategyId
 from dailyarb.core.domain.intents import (
     NOTHING,
+    PRICES,
     TOUCH,
     Blocked,
     CancelIntent,
@@ -72,7 +73,7 @@ class PairBelowDollar:
         s, up, down = self._s, scene.up, scene.down
         cost, limit = up.ask_e4 + down.ask_e4, asks_limit_e4(scene, s)
         if not s.taker or cost > limit:
-            return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, limit / 100, TOUCH)
+            return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, limit / 100, PRICES)
         depth = min(up.ask_e6, down.ask_e6)
         if depth < shares_e6(s.min_depth_shares):
             return Blocked(Gate.DEPTH_THIN, depth / 1e6, s.min_depth_shares, TOUCH)
@@ -88,7 +89,7 @@ class PairBelowDollar:
         prices = self._bids(scene)
         if prices is None:
             cost = scene.up.bid_e4 + scene.down.bid_e4
-            return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, s.max_pair_cost_cents, TOUCH)
+            return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, s.max_pair_cost_cents, PRICES)
         legs = tuple(
             Leg(o, Side.BUY, prices[o], shares_e6(s.size_shares), TIF.GTC, post_only=True)
             for o in (Outcome.UP, Outcome.DOWN)
@@ -114,7 +115,7 @@ class PairBelowDollar:
         resting = [w for w in scene.working if w.post_only]
         # A pair with one side filled belongs to execution: complete or unwind, not requote.
         if len(resting) < 2 or len(resting) < len(scene.working):
-            return Blocked(Gate.ORDER_WORKING, len(scene.working), 0, TOUCH)
+            return Blocked(Gate.ORDER_WORKING, len(scene.working), 0, PRICES)
         prices = self._bids(scene)
         for order in resting:
             if order.age_ns > s.quote_ttl_ms * MS:
@@ -124,7 +125,7 @@ class PairBelowDollar:
             )
             if off:
                 return [CancelIntent(self.id, scene.spec.market_id, "market moved away")]
-        return Blocked(Gate.ORDER_WORKING, len(scene.working), 0, TOUCH)
+        return Blocked(Gate.ORDER_WORKING, len(scene.working), 0, PRICES)
 
     def _withdraw(self, scene: Scene, blocked: Blocked) -> Verdict:
         if any(w.post_only for w in scene.working):

@@ -93,10 +93,10 @@ def cents(price_e4: int | None, tick_e4: int = 100) -> str:
 
 
 def cents1(price_e4: float | None) -> str:
-    """Returns a price or edge in cents with one decimal: `59.1`."""
+    """Returns a price or edge in cents with one decimal in four cells: `59.1`, a dollar `100`."""
     if price_e4 is None or not math.isfinite(price_e4):
         return NOTHING
-    return f"{price_e4 / 100:.1f}"
+    return f"{price_e4 / 100:.1f}".replace("100.0", "100")
 
 
 def signed_cents(price_e4: float | None, decimals: int = 1) -> str:

@@ -39,6 +39,7 @@ from dailyarb.core.domain.records import BreakerMoved, IntentTaken, OrderMoved, 
 from dailyarb.core.domain.rung import Rung, RungCause
 from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
 from dailyarb.core.domain.view import View
+from dailyarb.core.engine.caps import announce
 from dailyarb.core.engine.engine import HANDLERS
 from dailyarb.core.engine.scenes import build_scene, is_open
 from dailyarb.core.engine.state import EVENTS_KEPT, GateCount
@@ -554,3 +555,15 @@ def test_a_scene_is_open_while_its_window_runs(quotes: Rig) -> None:
     before = Instant(now.mono_ns, desk.spec.start_ns - 1)
     assert not is_open(build_scene(quotes.state, desk, before))
     assert quotes.held(Outcome.UP) == 0
+
+
+def test_a_trip_is_told_with_the_unit_of_its_numbers(quotes: Rig) -> None:
+    trips = quotes.state.breakers
+    for name, number in (("loop.lag", 182.009), ("loss.day", -50.5), ("loss.streak", 99.0)):
+        change = trips.observe(name, number, 0, 0)
+        assert change is not None
+        announce(quotes.state, change, quotes.clock.now(), [])
+    said = [row.text for row in view(quotes).events if row.kind == "BRK" and "TRIP" in row.text]
+    assert [text.split(" TRIP ")[1].split(")")[0] for text in said] == [
+        "182 ms (limit 50 ms", "-$50.50 (limit -$50.00", "99 (limit 8",
+    ]  # fmt: skip

@@ -159,6 +159,11 @@ def test_whole_dollars_never_hide_a_small_sum(cash_e6: int | None, text: str) ->
     assert f.whole(cash_e6) == text
 
 
+@pytest.mark.parametrize(("price_e4", "text"), [(5_910, "59.1"), (9_994, "99.9"), (9_996, "100")])
+def test_a_fair_value_has_four_cells_up_to_the_whole_dollar(price_e4: int, text: str) -> None:
+    assert f.cents1(price_e4) == text
+
+
 def test_a_gate_without_a_limit_names_none() -> None:
     assert f.gate_numbers(Gate.BEFORE_START, 23.0, 0.0) == "23s"
     assert f.gate_numbers(Gate.NO_VOLATILITY, 0.0, 0.0) == ""

@@ -565,5 +565,5 @@ def test_a_trip_is_told_with_the_unit_of_its_numbers(quotes: Rig) -> None:
         announce(quotes.state, change, quotes.clock.now(), [])
     said = [row.text for row in view(quotes).events if row.kind == "BRK" and "TRIP" in row.text]
     assert [text.split(" TRIP ")[1].split(")")[0] for text in said] == [
-        "182 ms (limit 50 ms", "-$50.50 (limit -$50.00", "99 (limit 8",
+        "182 ms (limit 50 ms", "-$50.50 (limit -$50.00", "99 (limit 7",
     ]  # fmt: skip

@@ -73,7 +73,7 @@ def announce(state: State, change: Change, now: Instant, out: list[Command]) -> 
 def _said(number: float, unit: str) -> str:
     if unit == "$":
         return f"{'-' if number < 0 else ''}${abs(number):.2f}"
-    return f"{round(number, 1):g} {unit}".rstrip()
+    return f"{round(number, 1):g} {unit if unit != 'n' else ''}".rstrip()
 
 
 def heard(state: State, name: str, told: Told, now: Instant, out: list[Command]) -> None:

@@ -62,8 +62,8 @@ PAUSE_S = 7_200.0  # between faults, that the target is about: as in the simulat
 AFTER_S = 60.0  # what is lost so long after a fault is its doing
 WARM_SHARE = 0.4
 BLOCK_S = 60.0
-# An hour: what no leak is. Memory may rise for a while: rings and the last windows fill.
-ALLOWED = {"rss_mb": 2.0, "open_files": 2.0, "threads": 1.0, "tasks": 2.0}
+# An hour: what no leak is. The reference's rings hold 67 minutes and fill by 4 MB an hour.
+ALLOWED = {"rss_mb": 6.0, "open_files": 2.0, "threads": 1.0, "tasks": 2.0}
 ROOM = {"max_day_loss_usd": "1000.0", "max_drawdown_usd": "1000.0", "loss_streak": "1000"}
 LIMITS = ("loss.day", "loss.drawdown", "loss.streak", "near.limit")
 CENT_E6 = 10_000

@@ -69,11 +69,11 @@ class Line:
         known = self._venues.credentials
         self._signer = Signer(known.private_key, known.deposit_wallet, 3)
         keys = Credentials(known.api_key, known.secret, known.passphrase)
-        self._owner = known.api_key
         self._auth = RequestAuth(known.address, keys)
         self._beat = ""
         born = Birth("r1", "0", Mode.SIM, Evidence.SIM, "c0", 1, world="line")
         self.engine = Engine(settings, born, (), self.instant())
+        self._ours = codec.Ours(known.api_key, self._roles, self.engine.state.orders.by_id)
         self._bursts = MarketBursts(self.engine.books, self._tell, self._rare)
         self.process = Process(self.engine, self.instant, self, sign=self._signer.sign)
         for channel, path in ((BOOKS, "/ws/market"), (OURS, "/ws/user")):
@@ -171,8 +171,7 @@ class Line:
                 self.engine.books.router.on_frame(raw, mono)
                 self._bursts.on_burst(mono)
         elif raw not in codec.CONTROL_WORDS:
-            ours = self.engine.state.orders.by_id
-            for event in codec.user_events(raw, self._owner, self._roles, mono, ours):
+            for event in codec.user_events(raw, self._ours, mono):
                 self._tell(event)
 
     def _rare(self, raw: bytes) -> None:
@@ -215,7 +214,7 @@ class Line:
         bodies = [
             b'{"deferExec":false,"owner":"%b","orderType":"%b","postOnly":%b,"order":%b}'
             % (
-                self._owner.encode(),
+                self._ours.owner.encode(),
                 order.tif.value.encode(),
                 b"true" if order.post_only else b"false",
                 order.order_json,
@@ -299,7 +298,7 @@ class Line:
         return [
             fill
             for row in self._pages("/data/trades", **query)
-            for fill in codec.trade_fills(answers.trade(row), self._owner, self._roles, mono)
+            for fill in codec.trade_fills(answers.trade(row), self._ours, mono)
         ]
 
     def _pages(self, path: str, **query: str) -> list[Any]:

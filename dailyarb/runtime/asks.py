@@ -7,14 +7,14 @@ that did not come is no answer at all, and the engine asks again by its own cloc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from dailyarb.core.domain.clock import Clock
 from dailyarb.core.domain.commands import QueryAccount, QueryBook, QueryOrder
 from dailyarb.core.domain.errors import FrameFault, VenueError
 from dailyarb.core.domain.events import AccountReport, BookWitness, Event, Fill, OrderReport
-from dailyarb.core.domain.market import MarketSpec, Outcome
+from dailyarb.core.domain.market import MarketSpec
 from dailyarb.venues.polymarket import codec
 from dailyarb.venues.polymarket.http import Clob
 
@@ -27,8 +27,7 @@ class Asks:
 
     Args:
         clob: the order venue.
-        owner: our API key, to find our part of a trade.
-        roles: outcome by token id.
+        ours: what finds our part of a trade.
         emit: takes each answer.
         noted: takes a failure's words for the log.
     """
@@ -36,15 +35,13 @@ class Asks:
     def __init__(
         self,
         clob: Clob,
-        owner: str,
-        roles: Mapping[str, Outcome],
+        ours: codec.Ours,
         emit: Callable[[Event], None],
         noted: Callable[[str], None],
         clock: Clock,
     ) -> None:
         self._clob = clob
-        self._owner = owner
-        self._roles = roles
+        self._ours = ours
         self._emit = emit
         self._noted = noted
         self._clock = clock
@@ -110,11 +107,9 @@ class Asks:
         after = max(0, command.since_s - OVERLAP_S)
         try:
             cash = await self._clob.cash_e6()
-            orders = await self._clob.open_orders(self._roles)
+            orders = await self._clob.open_orders(self._ours.roles)
             fills = await self._fills([("after", str(after))] if after else [])
-            shares = [
-                (token, await self._clob.shares_e6(token)) for _, token in command.tokens
-            ]
+            shares = [(token, await self._clob.shares_e6(token)) for _, token in command.tokens]
             again = await self._clob.cash_e6()
         except (VenueError, FrameFault) as error:
             self._noted(str(error))
@@ -123,19 +118,13 @@ class Asks:
         # A match between the two readings would make the snapshot contradict itself.
         complete = cash == again
         self._emit(
-            AccountReport(
-                command.asked_ns, complete, cash, orders, tuple(fills), tuple(shares)
-            )
+            AccountReport(command.asked_ns, complete, cash, orders, tuple(fills), tuple(shares))
         )
 
     async def _fills(self, query: list[tuple[str, str]]) -> list[Fill]:
         trades = await self._clob.trades(query)
         recv_ns = self._clock.now().mono_ns
-        return [
-            fill
-            for trade in trades
-            for fill in codec.trade_fills(trade, self._owner, self._roles, recv_ns)
-        ]
+        return [fill for trade in trades for fill in codec.trade_fills(trade, self._ours, recv_ns)]
 
     async def _book(self, command: QueryBook) -> None:
         bid_e4, ask_e4 = await self._clob.top(command.token)

@@ -80,6 +80,7 @@ from dailyarb.runtime.venue_process import (
 )
 from dailyarb.venues.binance.http import Binance
 from dailyarb.venues.endpoints import LIVE, Endpoints
+from dailyarb.venues.polymarket.codec import Ours
 from dailyarb.venues.polymarket.http import Clob, Gamma
 
 RUN_ID_BYTES = 3
@@ -240,9 +241,8 @@ class EngineRun:
         clob = Clob(at.clob_http, self.clock, identity.auth, identity.signature_type)
         self._readers = [gamma.reader, self.binance.reader]
         self._session = aiohttp.ClientSession()
-        self.asks = Asks(
-            clob, identity.owner, self.discovery.roles, self._emit, self._venue_failed, self.clock
-        )
+        self._ours = Ours(identity.owner, self.discovery.roles, engine.state.orders.by_id)
+        self.asks = Asks(clob, self._ours, self._emit, self._venue_failed, self.clock)
         own = self._stand_in = stand_in(self.mode, engine, self.clock, self._emit)
         self.orders = own or order_path(at, identity, self.clock, self._emit, self.dials)
         signer = WatchedSigner(identity.signer, own.signed) if own else identity.signer
@@ -298,9 +298,7 @@ class EngineRun:
                 SettlementFeed(context, at.settle_ws, auth, settings.feeds, feed_assets)
             )
         if auth is not None and ours:
-            self.feeds.append(
-                UserFeed(context, at.user_ws, auth, settings.feeds, self.discovery.roles)
-            )
+            self.feeds.append(UserFeed(context, at.user_ws, auth, settings.feeds, self._ours))
 
     # what the shell hands over (Markets, Voice)
 

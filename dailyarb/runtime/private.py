@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
@@ -18,7 +18,6 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from dailyarb.core.domain.errors import FrameFault
 from dailyarb.core.domain.events import SettlementPrice
 from dailyarb.core.domain.ids import FeedId
-from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.settings import Feeds
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.pooled import MS_NS, SECOND_NS, FeedContext, PooledFeed, Totals
@@ -175,8 +174,7 @@ class UserFeed(SocketFeed):
         url: address of the user channel.
         auth: gives the API triple of the first frame.
         limits: the feeds' settings.
-        roles: outcome by token id, for fills.
-        ours: order ids known to be ours.
+        ours: what finds our part of a trade.
     """
 
     def __init__(
@@ -185,16 +183,13 @@ class UserFeed(SocketFeed):
         url: str,
         auth: ChannelAuth,
         limits: Feeds,
-        roles: Mapping[str, Outcome],
-        ours: Container[str] = (),
+        ours: codec.Ours,
     ) -> None:
         settings = PoolSettings(
             wanted=limits.connections, silence_ns=PONG_AGE_NS, first_content_ns=PONG_AGE_NS
         )
         super().__init__(FeedId.USER, context, url, settings, PONG_AGE_NS // MS_NS)
         self._auth = auth
-        self._owner = auth()["apiKey"]
-        self._roles = roles
         self._ours = ours
         self._seen = Seen(SEEN_MAX)
         self._pinged_ns = 0
@@ -208,7 +203,7 @@ class UserFeed(SocketFeed):
             return True
         if not self._seen.new(hashlib.blake2b(raw, digest_size=16).digest()):
             return True
-        for event in codec.user_events(raw, self._owner, self._roles, recv_ns, self._ours):
+        for event in codec.user_events(raw, self._ours, recv_ns):
             self.context.emit(event)
         return True
 

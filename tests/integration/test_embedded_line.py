@@ -47,6 +47,7 @@ from dailyarb.sim.loopback import Loopback, VenueClock
 from dailyarb.venues import endpoints
 from dailyarb.venues.binance.http import Binance
 from dailyarb.venues.polymarket.auth import Credentials, RequestAuth
+from dailyarb.venues.polymarket.codec import Ours
 from dailyarb.venues.polymarket.http import Clob, Gamma
 from dailyarb.venues.polymarket.signer import Signer
 
@@ -98,14 +99,8 @@ class Line:
         self.binance = Binance(where.binance_http)
         self.discovery = Discovery(self.gamma, self.clock, ASSETS, self.events.append)
         self.words: list[str] = []
-        self.questions = Asks(
-            self.clob,
-            known.api_key,
-            self.discovery.roles,
-            self.events.append,
-            self.words.append,
-            clock,
-        )
+        ours = Ours(known.api_key, self.discovery.roles, set())
+        self.questions = Asks(self.clob, ours, self.events.append, self.words.append, clock)
         self.books = Books(16, 250, 1 << 22)
         context = FeedContext(self.clock, self.events.append, self.errors.append, random.Random(1))
         self.market_feed = MarketFeed(
@@ -115,9 +110,7 @@ class Line:
         self.spot.add_symbol("BTCUSDT")
         urls = where.stream_urls(("btcusdt@bookTicker", "btcusdt@trade"), micros=True)
         self.spot_feed = SpotFeed(context, urls, self.spot, FEEDS, lambda _: None)
-        self.user_feed = UserFeed(
-            context, where.user_ws, credentials.channel_auth, FEEDS, self.discovery.roles
-        )
+        self.user_feed = UserFeed(context, where.user_ws, credentials.channel_auth, FEEDS, ours)
         self.settlement_feed = SettlementFeed(
             context, where.settle_ws, credentials.channel_auth, FEEDS, {"btcusd": "btc"}
         )

@@ -16,6 +16,7 @@ from dailyarb.core.domain.settings import Feeds
 from dailyarb.runtime.clock import BootClock
 from dailyarb.runtime.pooled import FeedContext
 from dailyarb.runtime.private import Seen, SettlementFeed, UserFeed
+from dailyarb.venues.polymarket.codec import Ours
 from tests.integration.test_feeds import until
 from tests.unit.test_codec_user import ME, ROLES, trade
 
@@ -73,8 +74,8 @@ async def test_each_own_fill_is_told_once_over_two_connections() -> None:
     events: list[Event] = []
     errors: list[BaseException] = []
     async with Server(pong) as server:
-        roles = dict(ROLES)
-        feed = UserFeed(context(events, errors), server.url, lambda: AUTH, FEEDS, roles)
+        ours = Ours(ME, ROLES, ())
+        feed = UserFeed(context(events, errors), server.url, lambda: AUTH, FEEDS, ours)
         feed.start()
         await until(lambda: feed.pool.alive == 2 and len(server.heard) == 4)
         greetings = [json.loads(text) for text in server.heard if text != "PING"]
@@ -161,7 +162,7 @@ async def test_a_server_that_is_full_is_left_alone_as_long_as_it_asks() -> None:
 
     server = await serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=refuse)
     url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
-    feed = UserFeed(context([], []), url, lambda: AUTH, FEEDS, {})
+    feed = UserFeed(context([], []), url, lambda: AUTH, FEEDS, Ours(ME, {}, ()))
     feed.start()
     await until(lambda: feed.pool.reconnects == 2)
     assert feed.state().detail == "HTTP 503"

@@ -170,7 +170,7 @@ def test_stored_rest_replies_decode(shared_data: Path) -> None:
         assert answers.judge_cancel(200, (folder / f"{name}.json").read_bytes(), 0, False).proven
     answers.open_order(json.loads((folder / "http_open_order.json").read_bytes()), {})
     found = answers.trade(json.loads((folder / "http_trade_report.json").read_bytes()))
-    assert codec.trade_fills(found, "00000000-0000-0000-0000-000000000001", {}, 0)
+    assert codec.trade_fills(found, codec.Ours("00000000-0000-0000-0000-000000000001", {}, ()), 0)
 
 
 def test_stored_rare_market_frames_decode(shared_data: Path) -> None:

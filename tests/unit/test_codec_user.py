@@ -14,7 +14,7 @@ from dailyarb.core.domain.events import Fill, FillConfirmed, FillVoided, OrderRe
 from dailyarb.core.domain.market import Outcome, Side
 from dailyarb.core.domain.orders import FillState, OrderState
 from dailyarb.venues.polymarket import codec
-from dailyarb.venues.polymarket.codec import stamp_ns, user_events
+from dailyarb.venues.polymarket.codec import Ours, stamp_ns, user_events
 
 ME, OTHER = "me", "somebody"
 UP, DOWN = "71", "72"
@@ -58,7 +58,7 @@ def maker(token: str, price: str, owner: str = ME, **changes: object) -> dict[st
 
 
 def events(frame: object, ours: tuple[str, ...] = ()) -> list[codec.UserEvent]:
-    return user_events(json.dumps(frame).encode(), ME, ROLES, 9, ours)
+    return user_events(json.dumps(frame).encode(), Ours(ME, ROLES, ours), 9)
 
 
 def test_as_taker_the_fill_is_the_trade_itself() -> None:
@@ -235,19 +235,19 @@ def test_what_is_not_understood_is_refused(frame: object, kind: str) -> None:
 )
 def test_damaged_bytes_are_frame_faults(raw: bytes, kind: str) -> None:
     with pytest.raises(FrameFault) as caught:
-        user_events(raw, ME, ROLES, 0)
+        user_events(raw, Ours(ME, ROLES, ()), 0)
     assert caught.value.kind == kind
 
 
 def test_control_words_and_unknown_types_give_nothing() -> None:
-    assert user_events(b"PONG", ME, ROLES, 0) == []
+    assert user_events(b"PONG", Ours(ME, ROLES, ()), 0) == []
     assert events({"event_type": "weather"}) == []
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_give_events_or_a_frame_fault(raw: bytes) -> None:
     try:
-        user_events(raw, ME, ROLES, 0)
+        user_events(raw, Ours(ME, ROLES, ()), 0)
     except FrameFault:
         return
 
@@ -287,17 +287,17 @@ def test_stored_user_frames_decode(shared_data: Path) -> None:
         frame = json.loads(raw)
         owners = {frame.get("owner", ""), *(m["owner"] for m in frame.get("maker_orders", []))}
         for owner in owners:
-            user_events(raw, owner, {}, 0)
+            user_events(raw, Ours(owner, {}, ()), 0)
             found += 1
     assert found >= 12
 
 
 def test_the_captured_maker_fill_is_ours_at_our_own_price(shared_data: Path) -> None:
     raw = (shared_data / "ws/polymarket/nautilus/captured_user_trade1.json").read_bytes()
-    (fill,) = user_events(raw, "3e2c94ca-8124-c4c1-c7ea-be1ea21b71fe", {}, 0)
+    (fill,) = user_events(raw, Ours("3e2c94ca-8124-c4c1-c7ea-be1ea21b71fe", {}, ()), 0)
     assert isinstance(fill, Fill)
     assert (fill.maker, fill.side, fill.outcome) == (True, Side.SELL, Outcome.UP)
     assert (fill.price_e4, fill.size_e6) == (5_180, 5_000_000)
-    (mirrored,) = user_events(raw, "78132bc3-22af-6aa2-79ae-11929f821cae", {}, 0)
+    (mirrored,) = user_events(raw, Ours("78132bc3-22af-6aa2-79ae-11929f821cae", {}, ()), 0)
     assert isinstance(mirrored, Fill)
     assert (mirrored.side, mirrored.outcome, mirrored.price_e4) == (Side.BUY, Outcome.DOWN, 4_820)

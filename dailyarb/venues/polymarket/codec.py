@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -209,26 +210,34 @@ _FILL_STATES = {
 }
 
 
-def trade_fills(
-    trade: WireTrade,
-    owner: str,
-    roles: Mapping[str, Outcome],
-    recv_ns: int,
-    ours: Container[str] = (),
-) -> list[Fill]:
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """Is what finds our part of a trade; all of it may grow while it is in use.
+
+    Attributes:
+        owner: our API key.
+        roles: outcome by token id.
+        orders: ids of the orders that are ours.
+    """
+
+    owner: str
+    roles: Mapping[str, Outcome]
+    orders: Container[str]
+
+
+def trade_fills(trade: WireTrade, ours: Ours, recv_ns: int) -> list[Fill]:
     """Returns our part of one trade, with the state its status proves (VOIDED when it failed).
 
-    We are the taker when the venue says so, or when the taker's order id is among `ours`. Each
-    entry of maker_orders that carries our API key or one of our order ids is ours too, with that
-    entry's own token, price and amount. An entry without a side is the taker's opposite on the
-    same token, and the taker's own side on the mirrored one.
+    We are the taker when the venue says so, or when the taker's order id is one of ours. Each
+    entry of maker_orders that carries one of our order ids or our API key is ours too, with that
+    entry's own token, price and amount: an id that we do not know is a stranger in our account.
+    An entry without a side is the taker's opposite on the same token, and the taker's own side
+    on the mirrored one.
 
     Args:
         trade: the trade.
-        owner: our API key.
-        roles: outcome by token id.
+        ours: what is ours in it.
         recv_ns: boot clock at receipt.
-        ours: order ids known to be ours.
 
     Raises:
         FrameFault: unknown status, side or label, or a number that does not fit.
@@ -238,11 +247,11 @@ def trade_fills(
         raise FrameFault("type", len(trade.status))
     match_ns = stamp_ns(trade.match_time if trade.match_time is not None else trade.matchtime)
     taker_side = side(trade.side)
-    mine = [m for m in trade.maker_orders if m.owner == owner or m.order_id in ours]
+    mine = [m for m in trade.maker_orders if m.order_id in ours.orders or m.owner == ours.owner]
     word = trade.trader_side.upper()
-    taken = word == "TAKER" or trade.taker_order_id in ours
+    taken = word == "TAKER" or trade.taker_order_id in ours.orders
     if not word and not mine:
-        taken = taken or owner in (trade.owner, trade.trade_owner)
+        taken = taken or ours.owner in (trade.owner, trade.trade_owner)
     fills: list[Fill] = []
     if taken:
         fills.append(
@@ -250,7 +259,7 @@ def trade_fills(
                 trade_id=trade.id,
                 order_id=trade.taker_order_id,
                 market_id=trade.market,
-                outcome=role(trade.asset_id, trade.outcome, roles),
+                outcome=role(trade.asset_id, trade.outcome, ours.roles),
                 side=taker_side,
                 price_e4=price_e4(trade.price),
                 size_e6=size_e6(trade.size),
@@ -268,7 +277,7 @@ def trade_fills(
                 trade_id=trade.id,
                 order_id=entry.order_id,
                 market_id=trade.market,
-                outcome=role(entry.asset_id, entry.outcome, roles),
+                outcome=role(entry.asset_id, entry.outcome, ours.roles),
                 side=own,
                 price_e4=price_e4(entry.price),
                 size_e6=size_e6(entry.matched_amount),
@@ -338,13 +347,7 @@ def order_report(order: WireOrder, asked_ns: int) -> OrderReport:
     )
 
 
-def user_events(
-    raw: bytes,
-    owner: str,
-    roles: Mapping[str, Outcome],
-    recv_ns: int,
-    ours: Container[str] = (),
-) -> list[UserEvent]:
+def user_events(raw: bytes, ours: Ours, recv_ns: int) -> list[UserEvent]:
     """Returns the events of one user-channel frame, an object or an array of them.
 
     Control words give none. Unknown event types give none: the caller counts frames without events.
@@ -362,7 +365,7 @@ def user_events(
         kind = item.get("event_type") or ("trade" if "taker_order_id" in item else "order")
         if kind == "trade":
             trade = shape(item, WireTrade, len(raw))
-            events.extend(fill_events(trade_fills(trade, owner, roles, recv_ns, ours)))
+            events.extend(fill_events(trade_fills(trade, ours, recv_ns)))
         elif kind == "order":
             events.append(order_report(shape(item, WireOrder, len(raw)), recv_ns))
     return events

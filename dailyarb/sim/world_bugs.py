@@ -96,6 +96,12 @@ def _blind_gate(engine: Engine, life: int) -> None:
     near.rule = msgspec.structs.replace(near.rule, limit=1e9)  # the same sum elsewhere, as blind
 
 
+def _drafts_free(engine: Engine, life: int) -> None:
+    del life
+    orders = engine.state.orders
+    _swap(orders, "exposed", orders.live)
+
+
 # --- unknown outcomes
 
 
@@ -381,6 +387,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("lostpairs", "a restart forgets open pairs", "F68", 12, plant=_lost_pairs),
     Bug("samesalts", "a restart reuses salts", "F68", 60, plant=_same_salts),
     Bug("blindgate", "counts no open orders as exposure", "F26", 40, plant=_blind_gate),
+    Bug("draftsfree", "counts no orders that are being signed", "F32", 150, plant=_drafts_free),
     Bug("oldbook", "does not look at a book's age", "F01", 40, plant=_old_book),
     Bug("oldtick", "overhears a new tick size", "F13", 60, bend=_old_tick),
     Bug("nocircuit", "tries on though no order path works", "F66", 60, plant=_no_circuit),

@@ -132,7 +132,9 @@ def test_no_strategy_opens_where_market_or_book_forbid_it(
 
 @pytest.mark.parametrize("strategy", [S1, S2])
 def test_a_broken_mirror_is_a_phantom(strategy: Strategy) -> None:
-    assert gate(strategy, broken(scene())) is Gate.MIRROR_BROKEN
+    found = strategy.evaluate(broken(scene()))
+    assert isinstance(found, Blocked) and found.gate is Gate.MIRROR_BROKEN
+    assert found.now != found.limit, "the number is the book's own, not its mirror's"
 
 
 def test_a_strategy_may_be_off() -> None:

@@ -96,7 +96,6 @@ def _count_result(
     state.balance_waits.accepted(order.market_id, now.mono_ns)
     if outcome is LegOutcome.KILLED:
         tallies.killed += 1
-        tallies.reasons["found no match"] += 1
         state.tell("CANCEL", f"{_words(state, order)} killed: no match", now)
     else:
         state.tell("ORDER", _words(state, order), now)

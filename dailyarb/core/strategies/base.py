@@ -23,7 +23,7 @@ from dailyarb.core.domain.intents import (
 from dailyarb.core.domain.market import MarketSpec, MarketState, Outcome, Side, taker_fee_e6
 from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.settings import Feeds
-from dailyarb.core.domain.units import MS, SIZE_ONE_E6
+from dailyarb.core.domain.units import MS, PRICE_ONE_E4, SIZE_ONE_E6
 from dailyarb.core.pricing.fair import Fair
 from dailyarb.core.pricing.flow import Flow
 
@@ -169,7 +169,8 @@ def book_gate(scene: Scene, feeds: Feeds, max_spread_e4: int) -> Blocked | None:
     if scene.up.bid_e4 >= scene.up.ask_e4:
         return Blocked(Gate.BOOK_CROSSED, scene.up.bid_e4 / 100, scene.up.ask_e4 / 100, PRICES)
     if not scene.book.mirror_ok():
-        return Blocked(Gate.MIRROR_BROKEN, (scene.up.bid_e4 + scene.down.ask_e4) / 100, 100, PRICES)
+        both_e4 = scene.up.bid_e4 + scene.book.top(Outcome.DOWN).ask_e4
+        return Blocked(Gate.MIRROR_BROKEN, both_e4 / 100, PRICE_ONE_E4 / 100, PRICES)
     if scene.up.spread_e4 > max_spread_e4:
         return Blocked(Gate.SPREAD_ABOVE_MAX, scene.up.spread_e4 / 100, max_spread_e4 / 100, PRICES)
     return None

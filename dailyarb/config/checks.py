@@ -143,12 +143,14 @@ def _venues(values: Values) -> Iterator[Fault]:
 def _credentials(values: Values) -> Iterator[Fault]:
     hint = "allowed: env:NAME, file:/path or keyring:service/name; never the secret itself"
     yield from _channels(values, hint)
-    for name in ("private_key", "api_key", "api_secret", "api_passphrase", "wallet"):
+    for name in ("private_key", "api_key", "api_secret", "api_passphrase"):
         text = values.get(f"credentials.{name}")
-        if not isinstance(text, str) or not text or _REFERENCE.fullmatch(text):
-            continue
-        if name != "wallet" or not _ADDRESS.fullmatch(text):  # an address is public
+        if isinstance(text, str) and text and not _REFERENCE.fullmatch(text):
             yield f"credentials.{name}", "is no reference to a secret", hint
+    wallet = values.get("credentials.wallet")
+    if isinstance(wallet, str) and wallet and not _ADDRESS.fullmatch(wallet):
+        # Not shown: it may be a key in the wrong place.
+        yield "credentials.wallet", "is no address", "give 0x and 40 hex digits: it is public"
     if values.get("mode") is ConfigMode.LIVE and not values.get("credentials.private_key", "?"):
         yield "credentials.private_key", "missing, and mode is live", hint
 

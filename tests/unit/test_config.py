@@ -304,6 +304,15 @@ class TestSecrets:
         path = write(PACKAGED.replace('wallet = ""', f'wallet = "0x{"a1" * 20}"'))
         assert config.load(path).settings.credentials.wallet.startswith("0x")
 
+    @pytest.mark.parametrize("said", ["env:WALLET", "file:/run/wallet", f"0x{'a1' * 32}", "me"])
+    def test_a_wallet_is_its_address_and_nothing_else(self, write, said) -> None:
+        path = write(PACKAGED.replace('wallet = ""', f'wallet = "{said}"'))
+        problem = only(faults(path))
+        assert problem.file == str(path) and problem.key == "credentials.wallet"
+        assert path.read_text().splitlines()[problem.line - 1].startswith("wallet")
+        assert (problem.what, said in str(problem)) == ("is no address", False)
+        assert "0x and 40 hex digits" in problem.hint
+
 
 class TestAlerts:
     @pytest.mark.parametrize(

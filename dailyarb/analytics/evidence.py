@@ -141,7 +141,7 @@ def _plain(item: Found) -> str:
     sides = [row.interval_cents_share.verdict for row in rows if row.interval_cents_share]
     span = f"{min(_cents(rows)):+.2f} to {max(_cents(rows)):+.2f} c a share" if _cents(rows) else ""
     if not own.fills:
-        return f"{name}: not tested: {own.signals} signals and no fill in {own.windows} windows."
+        return f"{name}: NOT DECIDED: no fill; signals: {own.signals}, windows: {own.windows}."
     if not span:
         return f"{name}: NOT DECIDED: {own.fills} fills, none of a window that was seen to pay."
     if len(sides) == len(rows) and set(sides) == {"below zero"}:

@@ -70,7 +70,7 @@ def test_few_fills_decide_nothing() -> None:
 
 
 def test_no_fill_tests_nothing() -> None:
-    assert "not tested" in plain(*[made(fills=0, net_cents_share=None)] * 6)
+    assert "NOT DECIDED: no fill; signals: 500" in plain(*[made(fills=0, net_cents_share=None)] * 6)
 
 
 def test_fills_whose_windows_never_paid_decide_nothing() -> None:

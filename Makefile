@@ -125,6 +125,7 @@ docs: $(BUILT)
 	$(BIN)/dailyarb runbook > docs/runbook.md
 	$(BIN)/dailyarb sim --table > docs/faults.md
 	$(BIN)/dailyarb strategies > docs/strategies.md
+	$(BIN)/dailyarb tail --table > docs/log.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info dailyarb/_data

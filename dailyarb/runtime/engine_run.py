@@ -46,6 +46,7 @@ from dailyarb.runtime.journal import Journal
 from dailyarb.runtime.launch import Venues, start_venues
 from dailyarb.runtime.live import Ports, Shell
 from dailyarb.runtime.logs import Log
+from dailyarb.runtime.narrate import ID_CHARS
 from dailyarb.runtime.options import RunOptions
 from dailyarb.runtime.paths import Places
 from dailyarb.runtime.pooled import FeedContext, PooledFeed, dial_budget
@@ -312,6 +313,8 @@ class EngineRun:
 
     def resync(self, command: cmd.Resync) -> None:
         """Fetches a snapshot of one market."""
+        market = command.market_id[:ID_CHARS]
+        self.log.event("warn", "book.desynced", mkt=market, why=command.reason)
         self.market.resync(command.market_id)
 
     def note(self, level: str, evt: str, fields: dict[str, Any]) -> None:

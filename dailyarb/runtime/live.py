@@ -25,7 +25,8 @@ from dailyarb.core.domain.records import Record
 from dailyarb.core.engine.engine import Engine
 from dailyarb.runtime.clock import boot_ns
 from dailyarb.runtime.journal import JournalSink
-from dailyarb.runtime.narrate import narrate
+from dailyarb.runtime.narrate import LineOut, narrate
+from dailyarb.runtime.turns import Turns
 
 EXIT_JOURNAL, EXIT_BUG = 3, 70
 ASLEEP_NS = 1_000_000_000
@@ -130,7 +131,8 @@ class Shell:
         self._ended = ended
         self._inbox: deque[Event] = deque()
         self._pending: list[Record] = []
-        self._untold: list[Record] = []
+        self._untold: list[Record | LineOut] = []
+        self._turns = Turns(engine.state).tellers
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._decided_ns = 0
@@ -174,7 +176,11 @@ class Shell:
             self._inbox.appendleft(Woke((began - self._heard_ns) // 1_000_000))
         try:
             while self._inbox and not self._over:
-                self._run(self.engine.on_event(self._inbox[0], self._clock.now()))
+                heard = self._inbox[0]
+                self._run(self.engine.on_event(heard, self._clock.now()))
+                turned = self._turns.get(type(heard))
+                if turned is not None:
+                    self._untold += turned(heard)
                 self._inbox.popleft()
             self._flush()
             self._tell()
@@ -216,11 +222,11 @@ class Shell:
             self._untold += records
 
     def _tell(self) -> None:
-        """Writes the log lines of what was journalled, after all that it led to."""
+        """Writes the log lines of what was journalled or has turned, after all that it led to."""
         if self._untold:
-            records, self._untold = self._untold, []
-            for record in records:
-                line = narrate(record)
+            untold, self._untold = self._untold, []
+            for told in untold:
+                line = told if isinstance(told, LineOut) else narrate(told)
                 if line is not None:
                     self.ports.voice.note(line.level, line.evt, line.fields)
 

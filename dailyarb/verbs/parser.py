@@ -142,6 +142,7 @@ def _records(sub: Sub) -> None:
     verb.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     verb.add_argument("--evt", metavar="GLOB", default="", help="events of this name")
     verb.add_argument("--mkt", metavar="TEXT", default="", help="markets that begin like this")
+    verb.add_argument("--table", action="store_true", help="the catalogue of events as Markdown")
     _last(verb)
     add_which(
         add_verb(

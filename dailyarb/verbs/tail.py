@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dailyarb.core.domain.errors import DailyarbError
+from dailyarb.runtime.log_events import document
 from dailyarb.verbs.engine import instance_of, places
 from dailyarb.verbs.output import Output
 
@@ -23,6 +24,9 @@ _COLOURS = {"debug": "2", "warn": "33", "error": "31", "critical": "1;31"}
 
 def tail(arguments: Namespace, out: Output) -> int:
     """Shows the newest lines of the log, and with -f those that follow."""
+    if arguments.table:
+        out.write(document().rstrip())
+        return 0
     path = places(instance_of(arguments)).log
     if not path.exists():
         raise DailyarbError(f"{path}: no log yet; dailyarb locate names the paths")

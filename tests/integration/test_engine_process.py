@@ -40,6 +40,9 @@ def test_a_signal_ends_entries_cancels_verifies_and_sums_up(desk: Machine) -> No
     assert summary["orders_open"] == 0
     assert summary["orders"]["sent"] == len(last_states(rows)) > 0
     assert all(state.value not in ("UNKNOWN", "SENT") for state in last_states(rows).values())
+    told = [json.loads(line)["evt"] for line in desk.places.log.read_text().splitlines()]
+    assert told.index("feed.connected") < told.index("run.ready") < told.index("order.signed")
+    assert told.count("run.ready") == 1, "it turned once"
 
 
 def test_the_second_signal_leaves_at_once_and_says_what_is_unverified(desk: Machine) -> None:

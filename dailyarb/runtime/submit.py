@@ -400,9 +400,12 @@ class OrderPath:
                 self._last_failure = exchange.failure
                 self._emit(CancelResult(asked_ns, (), (), False, all_orders))
                 return
-            status, body = exchange.status, exchange.body
-            self._emit(answers.judge_cancel(status, body, asked_ns, all_orders))
-            self._proven(answers.venue_mode(status, exchange.headers, body), accepted=False)
+            mode = answers.venue_mode(exchange.status, exchange.headers, exchange.body)
+            found = answers.judge_cancel(exchange.status, exchange.body, asked_ns, all_orders)
+            if mode is not None and not found.proven:
+                found = msgspec.structs.replace(found, refused=mode.kind.value)
+            self._emit(found)
+            self._proven(mode, accepted=False)
 
         return done
 
@@ -416,7 +419,10 @@ class OrderPath:
                 self._beat(asked_ns, retry=False)
                 return
             self._beating = False
-            self._emit(HeartbeatResult(asked_ns, ok))
+            mode = answers.venue_mode(exchange.status, exchange.headers, exchange.body)
+            refused = mode.kind.value if mode is not None and not ok else ""
+            self._emit(HeartbeatResult(asked_ns, ok, refused))
+            self._proven(mode, accepted=False)
 
         body = b'{"heartbeat_id":%b}' % _text(self._beat_id)
         self._urgent(self._request("POST", "/v1/heartbeats", body), done)

@@ -274,7 +274,8 @@ class Wire:
         restarting = self.mode is ev.VenueModeKind.RESTARTING
         if self.disabled or self.auth_bad or restarting:
             if not lost:
-                doubt = ev.CancelResult(command.asked_ns, (), (), False, every)
+                why = self.mode.value if restarting else "refused"
+                doubt = ev.CancelResult(command.asked_ns, (), (), False, every, why)
                 self._back(self.delay_ns(), doubt)
             return
         if isinstance(command, cmd.Cancel):

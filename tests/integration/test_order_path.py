@@ -382,8 +382,21 @@ async def test_a_cancel_tells_the_venues_mode_too() -> None:
         path.cancel(Cancel((A,), asked_ns=4))
         await until(lambda: len(events) == 2)
         await path.close()
-    assert events[0] == CancelResult(4, (), (), proven=False)
+    assert events[0] == CancelResult(4, (), (), proven=False, refused="AUTH_FAILED")
     assert isinstance(events[1], VenueMode) and events[1].kind is VenueModeKind.AUTH_FAILED
+
+
+async def test_a_restarting_venue_refuses_a_heartbeat_readably() -> None:
+    events: list[Event] = []
+    async with Hostile(reply(425, {"error": "service not ready"})) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        path = OrderPath(url, Seal(), "the-key", ManualClock(), events.append, SETTINGS)
+        await path.start()
+        path.heartbeat(Heartbeat(asked_ns=4))
+        await until(lambda: len(events) == 2)
+        await path.close()
+    assert events[0] == HeartbeatResult(4, False, "RESTARTING")
+    assert isinstance(events[1], VenueMode) and events[1].kind is VenueModeKind.RESTARTING
 
 
 async def test_a_heartbeat_with_a_wrong_id_is_repeated_once_with_the_right_one() -> None:

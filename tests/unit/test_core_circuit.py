@@ -305,3 +305,15 @@ def test_a_dead_alert_channel_is_shown_and_caps_nothing(quotes: Rig) -> None:
     for i in range(CHANNELS_MAX + 1):
         quotes.feed(AlertState(f"c{i}", False))
     assert len(quotes.state.circuits.by_name) == len(CIRCUITS) - 1 + CHANNELS_MAX
+
+
+def test_refusals_of_a_restarting_venue_leave_its_circuit_closed() -> None:
+    """What refuses in words works as a path; its mode has a cap of its own (F60)."""
+    rig = Rig(settings(S2_ONLY)).ready()
+    for _ in range(20):
+        now_ns = rig.clock.now().mono_ns
+        rig.feed(CancelResult(now_ns, (), proven=False, refused="RESTARTING"))
+        rig.feed(HeartbeatResult(now_ns, False, "RESTARTING"))
+        rig.advance(0.1)
+    assert rig.state.circuits.by_name[ORDERS].state is CircuitState.CLOSED
+    assert "heartbeat" in rig.state.alerts

@@ -223,3 +223,21 @@ def test_one_move_does_not_pass_the_limits_over_all_markets() -> None:
     worst = sum(market_outlook(rig.state, m).worst_e6 for m in active_markets(rig.state))
     assert len(active_markets(rig.state)) <= 1
     assert worst >= -15_000_000
+
+
+def test_time_alone_asks_a_resting_pair_when_its_quotes_grow_old_or_the_book_does() -> None:
+    rig = quotes()
+    rig.answer(rig.submits[0], LegOutcome.RESTING)
+    seen = rig.state.tallies.evaluated
+    rig.book(*WIDE)
+    for _ in range(8):
+        rig.advance(0.1)
+    assert rig.state.tallies.evaluated - seen <= 2, "S2 waits for prices"
+    for _ in range(30):
+        rig.advance(0.1)  # no frame comes: the book is stale after two seconds
+        if rig.all(cmd.Cancel):
+            break
+    [cancelled] = rig.all(cmd.Cancel)
+    assert len(cancelled.order_ids) == 2
+    age_ms = rig.state.desks["0xm"].book.age_ms(rig.clock.now())
+    assert age_ms is not None and age_ms <= rig.state.settings.feeds.max_book_age_ms + 200

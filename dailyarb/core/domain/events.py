@@ -218,20 +218,29 @@ class FillVoided(Fact, frozen=True, gc=False):
 
 
 class CancelResult(Fact, frozen=True, gc=False):
-    """Answers a cancel: a request, not a state. proven=False means no readable answer."""
+    """Answers a cancel: a request, not a state.
+
+    proven=False means that nothing is known of the orders; refused then names the venue mode in
+    which it takes no cancels, or is "" where no answer could be read.
+    """
 
     asked_ns: int
     cancelled: tuple[str, ...]
     not_cancelled: tuple[tuple[str, str], ...] = ()
     proven: bool = True
     all_orders: bool = False
+    refused: str = ""
 
 
 class HeartbeatResult(Fact, frozen=True, gc=False):
-    """Answers a heartbeat; not ok means "may be cancelled", not "is"."""
+    """Answers a heartbeat; not ok means "may be cancelled", not "is".
+
+    refused names the venue mode in which it takes none, or is "" where no answer could be read.
+    """
 
     asked_ns: int
     ok: bool
+    refused: str = ""
 
 
 class OpenOrder(msgspec.Struct, frozen=True, gc=False):

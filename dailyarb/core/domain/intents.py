@@ -18,8 +18,8 @@ TOUCH = PRICES | SIZES
 REFERENCE = 4  # the reference changed
 BURST = 8  # the reference moves beyond S1's threshold
 ANYTHING = TOUCH | REFERENCE | BURST
-TIME = 16  # time has passed: on a tick every strategy looks at everything
-EVERYTHING = ANYTHING | TIME
+TIME = 16  # time has passed
+NEVER_NS = 2**62
 
 
 class IntentKind(Enum):
@@ -75,10 +75,12 @@ class CancelIntent(msgspec.Struct, frozen=True, gc=False):
 class Blocked(msgspec.Struct, frozen=True, gc=False):
     """Is the one named gate that stopped an evaluation, with its number and limit.
 
-    waits names the news without which the next evaluation would end here again.
+    waits names the news without which the next evaluation would end here again; until_ns is the
+    mono_ns before which the passing of time is no such news.
     """
 
     gate: Gate
     now: float = 0.0
     limit: float = 0.0
     waits: int = ANYTHING
+    until_ns: int = 0

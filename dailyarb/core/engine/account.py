@@ -164,7 +164,8 @@ def on_cancelled(state: State, event: CancelResult, now: Instant, out: list[Comm
             # "already canceled or matched": ask which, at once (nautilus_trader#3797).
             order.reason = reason
             order.asked_ns, order.asks = 0, 0
-    heard_path(state, Told(event.proven, event.asked_ns, "cancel unanswered"), now, out)
+    readable = event.proven or event.refused != ""
+    heard_path(state, Told(readable, event.asked_ns, "cancel unanswered"), now, out)
     if not event.proven:
         for order in state.orders.working():
             if order.cancel_ns:
@@ -346,16 +347,13 @@ def _rechain(state: State, trade_id: str, order_id: str, chain: str) -> None:
 def on_heartbeat(state: State, event: HeartbeatResult, now: Instant, out: list[Command]) -> None:
     """The dead-man switch was refreshed, or its answer was lost: retry soon."""
     state.beat_ns = 0
-    heard_path(state, Told(event.ok, event.asked_ns, "heartbeat unanswered"), now, out)
+    readable = event.ok or event.refused != ""
+    heard_path(state, Told(readable, event.asked_ns, "heartbeat unanswered"), now, out)
     if not event.ok:
         state.next_beat_ns = min(state.next_beat_ns, now.mono_ns + SECOND)
-        state.alert(
-            Severity.WARNING,
-            "heartbeat",
-            "the venue's dead-man heartbeat was not answered",
-            now,
-            out,
-        )
+        what = f"refused: {event.refused}" if event.refused else "not answered"
+        text = f"the venue's dead-man heartbeat was {what}"
+        state.alert(Severity.WARNING, "heartbeat", text, now, out)
 
 
 def on_mode(state: State, event: VenueMode, now: Instant, out: list[Command]) -> None:

@@ -40,8 +40,9 @@ QUIET = {
     ev.Tick, ev.TopChanged, ev.ReferenceMoved, ev.Traded, ev.SettlementPrice, ev.FeedState,
     ev.ClockOffset, ev.LoopLag, ev.LatencyReport, ev.DiskState, ev.AlertState, ev.Signed,
 }  # fmt: skip
-# Facts that move no number of a breaker, but through the price of shares that are held.
-CALM = {ev.Tick, ev.TopChanged, ev.ReferenceMoved, ev.Traded, ev.SettlementPrice, ev.AlertState}
+# Facts that move no number of a breaker, but through the price of shares that are held, and no
+# deadline, but through what they make us do.
+CALM = {ev.TopChanged, ev.ReferenceMoved, ev.Traded, ev.SettlementPrice, ev.AlertState}
 
 
 def _tick(state: State, event: ev.Tick, now: Instant, out: list[Command]) -> None:
@@ -120,6 +121,8 @@ class Engine:
         self.books = Books(MARKETS_MAX, feeds.settle_ms, feeds.max_frame_bytes, mark_e6)
         self.state = State(settings, birth, self.books)
         self.state.started = now
+        self._due_ns: int | None = None
+        self._due_known = False
         recover(self.state, history, now)
         tuning.resume(self.state, now)
 
@@ -150,17 +153,21 @@ class Engine:
         if handler is None:
             raise InvariantBroken(f"no handler for {type(event).__name__}")
         out: list[Command] = []
+        kind = type(event)
         handler(self.state, event, now, out)
-        if type(event) not in CALM:
-            self.state.stirred = True
-        if type(event) not in QUIET:
+        if out or kind not in CALM:
+            self._due_known = False
+            self.state.stirred = self.state.stirred or kind is not ev.Tick
+        if kind not in QUIET:
             for desk in self.state.desks.values():
-                desk.waits.clear()
+                desk.stir()
         return out
 
     def next_deadline(self) -> int | None:
         """Returns the mono_ns at which `Tick` is wanted, None once the engine has ended."""
-        return housekeeping.next_deadline(self.state)
+        if not self._due_known:
+            self._due_ns, self._due_known = housekeeping.next_deadline(self.state), True
+        return self._due_ns
 
     def view(self, now: Instant) -> View:
         """Returns what a console shows at this moment."""

@@ -16,6 +16,7 @@ from dailyarb.core.domain.events import (
     Woke,
 )
 from dailyarb.core.domain.ids import Severity
+from dailyarb.core.domain.intents import TIME
 from dailyarb.core.domain.market import MarketState, Outcome, Side
 from dailyarb.core.domain.records import FillMarked, RunEnded
 from dailyarb.core.domain.rung import Mode, Rung
@@ -33,6 +34,7 @@ from dailyarb.core.engine.numbers import (
 from dailyarb.core.engine.pairing import step_pairs
 from dailyarb.core.engine.state import State
 from dailyarb.core.engine.trading import (
+    LOOK_NS,
     RECANCEL_NS,
     cancel,
     cancel_all,
@@ -45,7 +47,6 @@ from dailyarb.core.risk.limits import FEED_BREAKERS
 TICK_NS = 100 * MS
 BEAT_NS = 5 * SECOND
 MARKED_NS = 30 * SECOND
-LOOK_NS = SECOND
 RECONCILE_NS = 10 * SECOND
 EXIT_CLEAN, EXIT_BREAKER, EXIT_UNVERIFIED = 0, 5, 6
 
@@ -76,7 +77,7 @@ def on_tick(state: State, now: Instant, out: list[Command]) -> None:
     for desk in list(state.desks.values()):
         if desk.state is MarketState.TRADABLE:
             state.trigger_ns = 0
-            evaluate(state, desk, now, out)
+            evaluate(state, desk, now, out, TIME)
     if state.rungs.stopping:
         _stop(state, now, out)
 

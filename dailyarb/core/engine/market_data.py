@@ -322,7 +322,9 @@ def roll(state: State, now: Instant, out: list[Command]) -> None:
     """Moves every market along with time, asks witnesses for silence, forgets settled ones."""
     stop_ns = round(state.settings.risk.stop_entry_s * SECOND)
     for desk in list(state.desks.values()):
-        desk.book.refresh(now, state.settings.feeds.max_book_age_ms)
+        was = desk.book.state
+        if desk.book.refresh(now, state.settings.feeds.max_book_age_ms) is not was:
+            desk.stir()
         left = desk.spec.end_ns - now.wall_ns
         if desk.state in (MarketState.LISTED, MarketState.TRADABLE, MarketState.QUARANTINED):
             _advance(state, desk, left, stop_ns, now)

@@ -91,6 +91,7 @@ class Desk:
         self.scene: Scene | None = None
         self.valued = Valued()
         self.waits: dict[StrategyId, int] = {}  # the news that each strategy waits for; else any
+        self.rests: dict[StrategyId, int] = {}  # until when time alone is no news to each; else 0
         self.mids = RollingMove(window_ms * MS)
         self.lag = LagMeter(lag_ns)
         self.top = Top(0, 0, 10_000, 0)
@@ -103,6 +104,11 @@ class Desk:
         self.tick_e4 = 0  # by an event of the venue, 0 while only metadata has said
         self.tick_stamp_ms = 0
         self.tick_ns = 0
+
+    def stir(self) -> None:
+        """Lets every strategy look again, whatever it waits for."""
+        self.waits.clear()
+        self.rests.clear()
 
 
 class Asset:

@@ -14,7 +14,6 @@ from dailyarb.core.domain.events import Signed
 from dailyarb.core.domain.ids import Gate
 from dailyarb.core.domain.intents import (
     ANYTHING,
-    EVERYTHING,
     TIME,
     TOUCH,
     Blocked,
@@ -48,15 +47,18 @@ from dailyarb.core.risk.gate import Denied, Situation, strategy_needs
 from dailyarb.core.strategies.base import Strategy, fee_per_share_e4
 from dailyarb.core.strategies.combine import Budget, combine
 
+LOOK_NS = SECOND  # a strategy looks at everything at least so often
 RECANCEL_NS = 2 * SECOND  # before a cancel without effect is asked for again
 
 
-def evaluate(
-    state: State, desk: Desk, now: Instant, out: list[Command], news: int = EVERYTHING
-) -> None:
+def evaluate(state: State, desk: Desk, now: Instant, out: list[Command], news: int) -> None:
     """Runs the strategies that this news can move on one market, and acts on what they want."""
-    waits = desk.waits
-    asked = [s for s in state.strategies if news & waits.get(s.id, ANYTHING) or news & TIME]
+    waits, rests = desk.waits, desk.rests
+    asked = [
+        s
+        for s in state.strategies
+        if news & waits.get(s.id, ANYTHING) or (news & TIME and now.mono_ns >= rests.get(s.id, 0))
+    ]
     if not asked:
         return
     if news & ~TOUCH or any(strategy.values for strategy in asked):
@@ -72,9 +74,11 @@ def evaluate(
         if isinstance(verdict, Blocked):
             note_blocked(state, desk, strategy, verdict, now)
             # Whoever holds shares may want to leave: that looks at everything.
-            waits[strategy.id] = ANYTHING if any(scene.held.values()) else verdict.waits
+            free = not any(scene.held.values())
+            waits[strategy.id] = verdict.waits if free else ANYTHING
+            rests[strategy.id] = min(verdict.until_ns, now.mono_ns + LOOK_NS) if free else 0
             continue
-        waits[strategy.id] = ANYTHING
+        waits[strategy.id], rests[strategy.id] = ANYTHING, 0
         for wish in verdict:
             if isinstance(wish, CancelIntent):
                 orders = [

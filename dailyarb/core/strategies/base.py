@@ -12,6 +12,7 @@ from typing import Protocol
 from dailyarb.core.book.book import Book, Top
 from dailyarb.core.domain.ids import Gate, StrategyId
 from dailyarb.core.domain.intents import (
+    NEVER_NS,
     NOTHING,
     PRICES,
     REFERENCE,
@@ -171,8 +172,10 @@ def book_gate(scene: Scene, feeds: Feeds, max_spread_e4: int) -> Blocked | None:
     if not scene.book.mirror_ok():
         both_e4 = scene.up.bid_e4 + scene.book.top(Outcome.DOWN).ask_e4
         return Blocked(Gate.MIRROR_BROKEN, both_e4 / 100, PRICE_ONE_E4 / 100, PRICES)
-    if scene.up.spread_e4 > max_spread_e4:
-        return Blocked(Gate.SPREAD_ABOVE_MAX, scene.up.spread_e4 / 100, max_spread_e4 / 100, PRICES)
+    spread_e4 = scene.up.spread_e4
+    if spread_e4 > max_spread_e4:
+        most = max_spread_e4 / 100
+        return Blocked(Gate.SPREAD_ABOVE_MAX, spread_e4 / 100, most, PRICES, NEVER_NS)
     return None
 
 
@@ -180,7 +183,7 @@ def reference_gate(scene: Scene, feeds: Feeds) -> Blocked | None:
     """Stops where the reference is missing, old, or at odds with its own trades."""
     age = scene.reference_age_ms
     if age is None:
-        return Blocked(Gate.NO_REFERENCE, waits=REFERENCE)
+        return Blocked(Gate.NO_REFERENCE, waits=REFERENCE, until_ns=NEVER_NS)
     if age > feeds.max_reference_age_ms:
         return Blocked(Gate.REFERENCE_STALE, age, feeds.max_reference_age_ms, REFERENCE)
     if scene.reference_gap_bp > feeds.max_reference_gap_bps:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dailyarb.core.domain.grid import floor_tick
 from dailyarb.core.domain.ids import Gate, StrategyId
 from dailyarb.core.domain.intents import (
+    NEVER_NS,
     NOTHING,
     PRICES,
     TOUCH,
@@ -73,7 +74,7 @@ class PairBelowDollar:
         s, up, down = self._s, scene.up, scene.down
         cost, limit = up.ask_e4 + down.ask_e4, asks_limit_e4(scene, s)
         if not s.taker or cost > limit:
-            return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, limit / 100, PRICES)
+            return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, limit / 100, PRICES, NEVER_NS)
         depth = min(up.ask_e6, down.ask_e6)
         if depth < shares_e6(s.min_depth_shares):
             return Blocked(Gate.DEPTH_THIN, depth / 1e6, s.min_depth_shares, TOUCH)
@@ -88,8 +89,8 @@ class PairBelowDollar:
         s = self._s
         prices = self._bids(scene)
         if prices is None:
-            cost = scene.up.bid_e4 + scene.down.bid_e4
-            return Blocked(Gate.SUM_ABOVE_LIMIT, cost / 100, s.max_pair_cost_cents, PRICES)
+            cost = (scene.up.bid_e4 + scene.down.bid_e4) / 100
+            return Blocked(Gate.SUM_ABOVE_LIMIT, cost, s.max_pair_cost_cents, PRICES, NEVER_NS)
         legs = tuple(
             Leg(o, Side.BUY, prices[o], shares_e6(s.size_shares), TIF.GTC, post_only=True)
             for o in (Outcome.UP, Outcome.DOWN)
@@ -117,15 +118,17 @@ class PairBelowDollar:
         if len(resting) < 2 or len(resting) < len(scene.working):
             return Blocked(Gate.ORDER_WORKING, len(scene.working), 0, PRICES)
         prices = self._bids(scene)
+        ttl_ns = s.quote_ttl_ms * MS
         for order in resting:
-            if order.age_ns > s.quote_ttl_ms * MS:
+            if order.age_ns > ttl_ns:
                 return [CancelIntent(self.id, scene.spec.market_id, "quote is old")]
             off = prices is None or abs(order.price_e4 - prices[order.outcome]) > cents_e4(
                 s.reprice_cents
             )
             if off:
                 return [CancelIntent(self.id, scene.spec.market_id, "market moved away")]
-        return Blocked(Gate.ORDER_WORKING, len(scene.working), 0, PRICES)
+        old_ns = scene.now_ns + ttl_ns - max(order.age_ns for order in resting)
+        return Blocked(Gate.ORDER_WORKING, len(resting), 0, PRICES, old_ns)
 
     def _withdraw(self, scene: Scene, blocked: Blocked) -> Verdict:
         if any(w.post_only for w in scene.working):

@@ -6,7 +6,6 @@ behind a pair of shares. `Ledger.total` never changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 
 FEE_STEP = Fraction(1, 100_000)
@@ -105,14 +104,6 @@ class Ledger:
         self.crowd_shares.pop(tokens[1 - winner], None)
         self.crowd_cash += won
         self.locked -= won
-
-    def supply(self, tokens: Iterable[str]) -> list[Fraction]:
-        """Returns the shares in existence of each token."""
-        return [
-            sum((a.held(token) for a in self.accounts.values()), ZERO)
-            + self.crowd_shares.get(token, ZERO)
-            for token in tokens
-        ]
 
 
 def taker_fee(price: Fraction, size: Fraction, rate: Fraction) -> Fraction:

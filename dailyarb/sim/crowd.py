@@ -87,12 +87,7 @@ class Crowd:
         self._nerve = rng.random()  # the window gives up one side when the table passes it
         self.one_sided = -1  # the side that was left: BID, ASK or -1
         self._raid_ns = 0
-        self._fair_now = 0.5
-
-    @property
-    def fair_now(self) -> float:
-        """Returns P(Up) of the best informed at the last thought; for oracles of tests."""
-        return self._fair_now
+        self.fair_now = 0.5  # P(Up) of the best informed, at the last thought
 
     def next_flicker_ns(self) -> int:
         """Returns how long until the next change of a level's size."""
@@ -146,12 +141,12 @@ class Crowd:
 
     def raid(self, now_ns: int, sigma_bp: float) -> None:
         """Lets the fast takers eat what is still stale when they arrive."""
-        self._fair_now = self._fair.at(now_ns, sigma_bp)
+        self.fair_now = self._fair.at(now_ns, sigma_bp)
         side = self._stale_side()
         if side < 0:
             return
-        limit = self._fair_now * ONE_E4
-        cost = (_FEE_RATE * self._fair_now * (1.0 - self._fair_now) + 0.002) * ONE_E4
+        limit = self.fair_now * ONE_E4
+        cost = (_FEE_RATE * self.fair_now * (1.0 - self.fair_now) + 0.002) * ONE_E4
         limit_e4 = int(limit - cost) if side == ASK else math.ceil(limit + cost)
         depth = self.floor.book.depth_e6(side, limit_e4)
         want = int(depth * (0.5 + 0.6 * self._rng.random())) // _CENT_E6 * _CENT_E6
@@ -224,7 +219,7 @@ class Crowd:
             self._lag_until_ns = now_ns + int((0.3 + rng.expovariate(1.4)) * NS_PER_S)
         self._seen_ns = max(self._seen_ns, now_ns - self._lag_ns)
         belief = sigma_bp * _IMPLIED_OVER_REAL
-        self._fair_now = self._fair.at(now_ns, sigma_bp)
+        self.fair_now = self._fair.at(now_ns, sigma_bp)
         seen = self._fair.at(self._seen_ns, belief)
         self._slow = _ou(self._slow, _SLOW_SD, _SLOW_HALF_LIFE_S, rng)
         self._fast = _ou(self._fast, _FAST_SD, _FAST_HALF_LIFE_S, rng)
@@ -322,7 +317,7 @@ class Crowd:
     def _stale_side(self) -> int:
         """Returns the side that an informed taker would take after fees, or -1."""
         book = self.floor.book
-        fair = self._fair_now
+        fair = self.fair_now
         cost = _FEE_RATE * fair * (1.0 - fair) + 0.002
         if book.ask_e4 < ONE_E4 and fair - book.ask_e4 / ONE_E4 > cost:
             return ASK

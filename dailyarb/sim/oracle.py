@@ -37,11 +37,6 @@ class Oracle:
         self._basis: list[float] = []
         self._dropped = 0
 
-    def value_e8(self, second: int) -> int:
-        """Returns the oracle's value stamped with a whole second."""
-        index = self._reach(second)
-        return self._sums_e8[index + 1] - self._sums_e8[index]
-
     def sum_usd(self, from_s: int, to_s: int) -> float:
         """Returns the sum of the values of the seconds from_s (exclusive) to to_s (inclusive)."""
         last = self._reach(to_s)

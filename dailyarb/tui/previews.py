@@ -14,7 +14,7 @@ from dailyarb.core.domain.preflight import preflight
 from dailyarb.core.domain.rung import Mode, Rung
 from dailyarb.core.domain.view import BreakerRow, Desk, View
 from dailyarb.tui import format as f
-from dailyarb.tui.keys import KEYS, shown
+from dailyarb.tui.keys import KEYS
 from dailyarb.tui.scene import Scene
 
 FLOOR_E4 = 300  # how far below the bid a flatten may sell, shown as the floor
@@ -250,11 +250,6 @@ def as_json(item: object) -> list[str]:
     except (TypeError, msgspec.MsgspecError):
         return [str(item)]
     return json.dumps(plain, indent=2, ensure_ascii=False).splitlines()
-
-
-def key_words(keys: str) -> str:
-    """Returns a list of keys for reading."""
-    return " ".join(shown(part.strip()) for part in keys.split(","))
 
 
 def open_orders(scene: Scene) -> int:

@@ -41,7 +41,6 @@ from dailyarb.core.domain.settings import S1Settings, S2Settings, Strategies
 from dailyarb.core.domain.view import View
 from dailyarb.core.engine.caps import announce
 from dailyarb.core.engine.engine import HANDLERS
-from dailyarb.core.engine.scenes import build_scene, is_open
 from dailyarb.core.engine.state import EVENTS_KEPT, GateCount
 from dailyarb.core.engine.trading import mark_e4, naked_possible_e6
 from tests.rig import Rig, birth, settings, sides, spec
@@ -547,14 +546,6 @@ def test_the_summary_is_plain_numbers(quotes: Rig) -> None:
         "sign": {"p50": 1.0, "p99": 2.0, "p999": 3.0, "max": 4.0, "n": 3}
     }
     assert msgspec.json.encode(summary)
-
-
-def test_a_scene_is_open_while_its_window_runs(quotes: Rig) -> None:
-    desk, now = quotes.state.desks["0xm"], quotes.clock.now()
-    assert is_open(build_scene(quotes.state, desk, now))
-    before = Instant(now.mono_ns, desk.spec.start_ns - 1)
-    assert not is_open(build_scene(quotes.state, desk, before))
-    assert quotes.held(Outcome.UP) == 0
 
 
 def test_a_trip_is_told_with_the_unit_of_its_numbers(quotes: Rig) -> None:

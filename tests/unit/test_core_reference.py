@@ -17,8 +17,6 @@ from dailyarb.core.domain.settings import Pricing
 from dailyarb.core.domain.units import (
     MS,
     SECOND,
-    ceil_to,
-    complement_e4,
     parse_scaled,
     to_decimal_text,
 )
@@ -238,8 +236,7 @@ def test_what_is_no_plain_decimal_is_refused(text: str) -> None:
         parse_scaled("price", text, 4)
 
 
-def test_rounding_says_its_direction() -> None:
-    assert (ceil_to(101, 100), ceil_to(100, 100), complement_e4(4_900)) == (200, 100, 5_100)
+def test_each_side_has_its_opposite() -> None:
     assert (Side.BUY.opposite, Side.SELL.opposite) == (Side.SELL, Side.BUY)
 
 

@@ -50,7 +50,10 @@ def conserved(world: World) -> None:
     assert ledger.total() == world.venues.profile.start_cash_usd
     locked = Fraction(0)
     for entry in world.poly.hall.entries():
-        up, down = ledger.supply(entry.market.identity.tokens)
+        up, down = (
+            sum(a.held(token) for a in ledger.accounts.values()) + ledger.crowd_shares.get(token, 0)
+            for token in entry.market.identity.tokens
+        )
         assert up == down
         locked += up
     assert ledger.locked == locked

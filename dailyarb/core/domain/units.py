@@ -40,19 +40,9 @@ def notional_up(price_e4: int, size_e6: int) -> int:
     return -(-price_e4 * size_e6 // PRICE_ONE_E4)
 
 
-def complement_e4(price_e4: int) -> int:
-    """Returns the price of the other outcome, 1 - p."""
-    return PRICE_ONE_E4 - price_e4
-
-
 def floor_to(number: int, step: int) -> int:
     """Returns the largest multiple of `step` not above `number`."""
     return number // step * step
-
-
-def ceil_to(number: int, step: int) -> int:
-    """Returns the smallest multiple of `step` not below `number`."""
-    return -(-number // step) * step
 
 
 def parse_scaled(name: str, text: str, decimals: int) -> int:

@@ -7,7 +7,6 @@ import math
 from dailyarb.core.book.book import Top
 from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.market import Outcome, SettlementKind
-from dailyarb.core.domain.orders import BookState
 from dailyarb.core.domain.units import MS, SECOND, SETTLE_ONE_E18, SPOT_ONE_E8
 from dailyarb.core.engine.state import Asset, Desk, State, Valued
 from dailyarb.core.pricing.fair import Fair, Terms, fair_value
@@ -130,8 +129,3 @@ def own_part(state: State, desk: Desk, strategy: Strategy, scene: Scene) -> None
     ]
     last = desk.last_trade_ns.get(strategy.id)
     scene.since_trade_ns = None if last is None else scene.now_ns - last
-
-
-def is_open(scene: Scene) -> bool:
-    """Says whether the window runs and its book may be believed."""
-    return scene.started and scene.tau_s > 0 and scene.book_state is BookState.SYNCED

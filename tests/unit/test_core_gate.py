@@ -109,6 +109,13 @@ def test_the_notional_of_a_trade_is_cut_to_its_limit() -> None:
     assert found.legs[0].size_e6 == 12 * SHARE
 
 
+def test_the_notional_of_a_pair_is_that_of_both_legs() -> None:
+    found = judge(intent(BUY_UP, BUY_DOWN, pair_id=-1), max_notional_per_trade_usd=6.0)
+    assert isinstance(found, Intent)
+    paid = sum(leg.price_e4 * leg.size_e6 for leg in found.legs)
+    assert 5_500_000 * 10_000 < paid <= 6_000_000 * 10_000
+
+
 def test_a_pair_is_never_larger_than_one_leg_may_stay_naked() -> None:
     pair = intent(BUY_UP, BUY_DOWN, pair_id=-1)
     found = judge(pair, max_partial_exposure_usd=5.0)
@@ -174,6 +181,20 @@ def test_orders_of_a_minute_are_forgotten_after_it() -> None:
     gate.count_orders(0, 2)
     assert isinstance(gate.admit(intent(), spec(), seen(), 59 * 10**9), Denied)
     assert isinstance(gate.admit(intent(), spec(), seen(), 60 * 10**9), Admitted)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in IntentKind if kind is not IntentKind.ENTRY])
+def test_orders_of_the_minute_hold_back_entries_and_nothing_else(kind: IntentKind) -> None:
+    gate = RiskGate(risk(max_orders_per_minute=2))
+    gate.count_orders(0, 1)
+    market, held = spec(), seen(held={Outcome.UP: 20 * SHARE})
+    leaving = intent(SELL_UP, kind=kind)
+    assert isinstance(gate.admit(leaving, market, held, 1), Admitted)
+    gate.count_orders(1, 1)
+    denied = gate.admit(intent(), market, held, 2)
+    assert isinstance(denied, Denied), "an order that leaves a position counts too"
+    assert denied.blocked.gate is Gate.ORDERS_PER_MINUTE
+    assert isinstance(gate.admit(leaving, market, held, 2), Admitted)
 
 
 def test_a_pair_gets_only_the_room_that_other_pairs_leave() -> None:

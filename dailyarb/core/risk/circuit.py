@@ -96,8 +96,8 @@ _ROWS: tuple[tuple[str, str, Rung, str, str], ...] = (
     ("feed.binance", "Binance stays down or silent", Rung.HEDGE_ONLY, _REPORT, _LIFTS),
     ("feed.settle", "the settling feed stays down or silent", Rung.HEDGE_ONLY, _REPORT, _LIFTS),
     ("feed.user", "the channel of our own fills stays down", Rung.HEDGE_ONLY, _REPORT, _LIFTS),
-    (DISK, "the journal's disk does not sync in time", Rung.HEDGE_ONLY, _REPORT,
-     "check the disk; lifts by itself"),
+    (DISK, "the journal's disk syncs late, or has failed to", Rung.HEDGE_ONLY, _REPORT,
+     "check the disk; late syncs lift by themselves, a failed one only by a new start"),
     ("alert.NAME", "an alert channel does not take what the keeper gives it", Rung.FULL, _REPORT,
      "see `dailyarb doctor`; the other channels still speak"),
 )  # fmt: skip

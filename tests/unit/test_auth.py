@@ -1,4 +1,4 @@
-"""L1 and L2 authentication against the vectors of the official client."""
+"""L2 authentication against the vectors of the official client."""
 
 from __future__ import annotations
 
@@ -7,34 +7,14 @@ import pickle
 
 import pytest
 
-from dailyarb.core.domain.errors import SecretError, UnitError
-from dailyarb.venues.polymarket.auth import Credentials, RequestAuth, l1_headers
-from dailyarb.venues.polymarket.signer import Signer
-from tests.unit.test_fast_order import KEY
+from dailyarb.core.domain.errors import SecretError
+from dailyarb.venues.polymarket.auth import Credentials, RequestAuth
 
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 POST_PROOF = "uBmRP7BjQtWls1fT877WgPByC-SiSnPQJFihV7H5eUM="
 GET_PROOF = "NTt0e8XQzUuVTici5whIU-0NfgRXijqf0FarNw-ik2Q="
 AUTH = Credentials("key-1", SECRET, "pass-1")
-
-
-def test_l1_proves_the_wallet() -> None:
-    assert l1_headers(Signer(KEY), 1700000000) == {
-        "POLY_ADDRESS": ADDRESS,
-        "POLY_SIGNATURE": (
-            "0x659ed4b28ae28e0f038fdf0023c00863c9559caacb9ebc83f44eea87059a099a"
-            "36f1e1dee110e7faa1c4f65d17489b2da1333ebef78bbe2116d81207b975052d1c"
-        ),
-        "POLY_TIMESTAMP": "1700000000",
-        "POLY_NONCE": "0",
-    }
-
-
-@pytest.mark.parametrize(("timestamp_s", "nonce"), [(0, 0), (1700000000000, 0), (1, -1)])
-def test_l1_refuses_what_is_not_seconds_or_a_nonce(timestamp_s: int, nonce: int) -> None:
-    with pytest.raises(UnitError):
-        l1_headers(Signer(KEY), timestamp_s, nonce)
 
 
 def test_l2_signs_the_body_that_is_sent() -> None:

@@ -1,8 +1,8 @@
-"""Proof of who asks: L1 by the wallet's key (API keys), L2 by an API secret (all else private).
+"""Proof of who asks, by an API secret: what the venue calls L2.
 
-L1 is an EIP-712 `ClobAuth` under domain version "1". L2 is base64url, padded, of HMAC-SHA256 over
-timestamp (seconds) + method + path without its query + the very body bytes that are sent.
-POLY_ADDRESS is the signing key's address for every wallet type.
+It is base64url, padded, of HMAC-SHA256 over timestamp (seconds) + method + path without its query
++ the very body bytes that are sent. POLY_ADDRESS is the signing key's address for every wallet
+type. API keys are made elsewhere: the wallet's own key signs orders here and nothing else.
 """
 
 from __future__ import annotations
@@ -12,46 +12,7 @@ import binascii
 import hmac
 from typing import NoReturn
 
-from dailyarb._fast.order import keccak256
 from dailyarb.core.domain.errors import SecretError
-from dailyarb.core.domain.units import check
-from dailyarb.venues.polymarket.signer import Signer
-
-_DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId)"
-_AUTH_TYPE = b"ClobAuth(address address,string timestamp,uint256 nonce,string message)"
-_MESSAGE = b"This message attests that I control the given wallet"
-_SECONDS_MAX = 1 << 40  # a timestamp above it is not in seconds
-_WORD_MAX = (1 << 256) - 1
-
-
-def l1_headers(signer: Signer, timestamp_s: int, nonce: int = 0) -> dict[str, str]:
-    """Returns the headers that create or derive an API key.
-
-    Raises:
-        UnitError: a timestamp not in seconds, or a nonce beyond 256 bits.
-    """
-    check("timestamp_s", timestamp_s, 1, _SECONDS_MAX)
-    check("nonce", nonce, 0, _WORD_MAX)
-    domain = keccak256(
-        keccak256(_DOMAIN_TYPE)
-        + keccak256(b"ClobAuthDomain")
-        + keccak256(b"1")
-        + signer.chain_id.to_bytes(32, "big")
-    )
-    contents = keccak256(
-        keccak256(_AUTH_TYPE)
-        + bytes.fromhex(signer.address[2:]).rjust(32, b"\0")
-        + keccak256(str(timestamp_s).encode())
-        + nonce.to_bytes(32, "big")
-        + keccak256(_MESSAGE)
-    )
-    signature = signer.sign_digest(keccak256(b"\x19\x01" + domain + contents))
-    return {
-        "POLY_ADDRESS": signer.address,
-        "POLY_SIGNATURE": "0x" + signature.hex(),
-        "POLY_TIMESTAMP": str(timestamp_s),
-        "POLY_NONCE": str(nonce),
-    }
 
 
 def _plain(name: str, text: str) -> str:

@@ -99,7 +99,6 @@ class Signer:
         if fault:
             # Raised outside the handler: the frames of a chained error hold the key.
             raise SecretError(fault)
-        self.chain_id = chain_id
         self.signature_type = signature_type
         self.address = checksummed(self._kernel.address)
         self.maker = checksummed(wallet) if wallet is not None else self.address
@@ -152,10 +151,6 @@ class Signer:
         return Signed(
             draft.draft_id, "0x" + order_id.hex(), body.encode(), perf_counter_ns() - begun_ns
         )
-
-    def sign_digest(self, digest: bytes) -> bytes:
-        """Returns the 65 bytes that sign a digest of 32 bytes with the key itself."""
-        return self._kernel.sign_digest(digest)
 
     def _token_word(self, token: str) -> bytes:
         """Returns a token id as a word, and remembers it; the venue's form has no leading zero."""

@@ -32,7 +32,7 @@ def stopped_by(gate: Gate) -> tuple[View, str]:
     desk = msgspec.structs.replace(view.markets[0], label=LABEL, word="WATCH", why=hit)
     decision = DecisionRow(
         view.wall_ns, desk.market_id, LABEL, StrategyId.S1, False, gate, None, None,
-        0, 0, 0, 0, 0, 0, now=number, limit=number,
+        0, 0, 0, 0, 0, now=number, limit=number,
     )  # fmt: skip
     row = GateRow(gate, number, number, 1, 12, 12)
     shown = msgspec.structs.replace(view, markets=(desk,), decisions=(decision,), gates=(row,))

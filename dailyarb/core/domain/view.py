@@ -122,7 +122,6 @@ class DecisionRow(Pane, frozen=True, gc=False):
     size_e6: int
     edge_e4: int
     fee_e4: int
-    margin_e4: int
     net_e4: int
     note: str = ""
     now: float = 0.0  # the gate's number and its limit, in the gate's unit

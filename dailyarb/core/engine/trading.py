@@ -160,7 +160,6 @@ def _decision(
         size_e6=leg.size_e6 if leg else 0,
         edge_e4=net + fee,
         fee_e4=fee,
-        margin_e4=0,
         net_e4=net,
         note=intent.note if intent else "",
         now=blocked.now if blocked else 0.0,

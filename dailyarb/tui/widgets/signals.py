@@ -63,7 +63,6 @@ class Signals(TablePane):
             f" net {f.signed_cents(last.net_e4)}¢",
             f"edge {f.signed_cents(last.edge_e4)}",
             f"fee {f.signed_cents(-last.fee_e4)}",
-            f"margin {f.signed_cents(-last.margin_e4)}",
         )
         return [line(f" {decision_words(last)}", width, "ok"), sums]
 
@@ -140,7 +139,6 @@ class Decisions(TablePane):
         Column("size", "sh", 6, ">", 6),
         Column("edge", "EDGE ¢", 6, ">", 1),
         Column("fee", "FEE ¢", 6, ">", 7),
-        Column("margin", "MARGIN ¢", 8, ">", 8),
         Column("net", "NET ¢", 6, ">", 0),
     )
 
@@ -176,10 +174,9 @@ def _decision(row: DecisionRow, local: bool) -> Record:
             "size": f.shares(row.size_e6),
             "edge": f.signed_cents(row.edge_e4),
             "fee": f.signed_cents(-row.fee_e4),
-            "margin": f.signed_cents(-row.margin_e4),
             "net": (f.signed_cents(row.net_e4), "up" if row.net_e4 > 0 else "down"),
         }
     else:  # a gate before the price has none of these
-        cells |= dict.fromkeys(("price", "size", "edge", "fee", "margin", "net"), f.NOTHING)
+        cells |= dict.fromkeys(("price", "size", "edge", "fee", "net"), f.NOTHING)
     key = f"{row.wall_ns}.{row.market_id}.{row.strategy.value}"
     return Record(key, cells, row, {"time": float(row.wall_ns)})

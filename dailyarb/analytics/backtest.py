@@ -23,7 +23,6 @@ from dailyarb.core.domain.settings import Settings
 from dailyarb.runtime.replay_worlds import Performed, Variant, World, spoilt
 
 LATENCIES_MS = (20.0, 100.0, 300.0)
-RIVALS = (0.0, 0.5)
 FOLDS = 4
 
 

@@ -125,7 +125,6 @@ class Rehearsal:
         self._witness = witness
         self.script = script
         self.now_ns = script.begin_ns
-        self._outlay = outlay
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._events: Counter[str] = Counter()

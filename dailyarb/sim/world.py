@@ -97,13 +97,11 @@ class World:
         self.kept_ns: list[int] = []  # when each of its rows was written
         self.power_lost = False
         self.life = 0
-        self.life_ns = 0
         self.snapshot_ns = 0
         self.book_ns: dict[str, int] = {}
         self.stamp_ns: dict[str, int] = {}
         self.ticks: dict[str, int] = {}
         self.reference_ns = self.settle_ns = 0
-        self.released_ns = 0
         self.frozen_until = 0
         self.digest = hashlib.blake2b(digest_size=8)
         self.trace: deque[tuple[int, str, object]] = deque(maxlen=TRACE_KEPT)
@@ -134,7 +132,7 @@ class World:
 
     def _born(self) -> Process:
         self.life += 1
-        self.life_ns, self.snapshot_ns = self.now_ns, 0
+        self.snapshot_ns = 0
         self.wire.life = self.life
         born = birth(self.life, self.power_lost)
         engine = Engine(self.settings, born, self.journal, self.instant())

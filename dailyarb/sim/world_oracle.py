@@ -56,7 +56,6 @@ class Heard(Protocol):
     """Is what the world knows that the engine was told, and what is still on its way."""
 
     now_ns: int
-    life_ns: int  # birth of the process's present life
     snapshot_ns: int  # when a complete account asked in this life was delivered, 0 before
     book_ns: dict[str, int]  # last delivery of book content, by market
     stamp_ns: dict[str, int]  # newest venue stamp delivered, by market

@@ -14,7 +14,7 @@ import unicodedata
 from dailyarb.core.domain.ids import GATE_FACTS, Gate, GateFact
 
 NOTHING = "-"
-UP_MARK, DOWN_MARK, OWN_MARK = "▲", "▼", "◆"
+UP_MARK, DOWN_MARK = "▲", "▼"
 BARS = " ▁▂▃▄▅▆▇█"
 SECOND_NS = 1_000_000_000
 

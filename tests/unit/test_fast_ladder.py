@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dailyarb._fast.ladder import Ladder
+from dailyarb.runtime.gauges import rss_mb
 
 UP, DOWN, BUY, SELL = 0, 1, 0, 1
 SHARE = 10**6
@@ -170,3 +173,15 @@ def test_arguments_outside_their_range_are_refused() -> None:
         ladder.levels(UP, BUY, -1)
     with pytest.raises(OverflowError):
         ladder.apply_level(UP, BUY, 5000, 2**70, 1)
+
+
+def test_a_book_takes_the_memory_of_its_own_grid_only() -> None:
+    """Reserved for the finest grid, each book of a later window took 320 KB of the heap."""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("no /proc/self/statm tells the resident memory")
+    del [Ladder() for _ in range(4)][:]  # freed blocks raise the size that goes to the heap
+    before_mb = rss_mb()
+    books = [Ladder() for _ in range(200)]
+
+    assert rss_mb() - before_mb < 16.0, "64 MB were it the finest grid"
+    assert all(one.apply_level(UP, BUY, 9_900, SHARE, 1) for one in books)

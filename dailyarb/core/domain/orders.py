@@ -141,8 +141,3 @@ ORDER_WORDS: dict[OrderState, str] = {
     _S.CANCELLED: "CANCELLED",
     _S.EXPIRED: "KILLED",
 }
-FILL_WORDS: dict[FillState, str] = {
-    FillState.PROVISIONAL: "MATCHED",
-    FillState.CONFIRMED: "CONFIRM",
-    FillState.VOIDED: "FAILED!",
-}

@@ -13,7 +13,6 @@ from dailyarb.core.domain.errors import UnitError
 
 PRICE_ONE_E4 = 10_000
 SIZE_ONE_E6 = 1_000_000
-CASH_ONE_E6 = 1_000_000
 SPOT_ONE_E8 = 100_000_000
 SETTLE_ONE_E18 = 10**18
 MS = 1_000_000

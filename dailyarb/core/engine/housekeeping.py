@@ -314,7 +314,6 @@ def _stop(state: State, now: Instant, out: list[Command]) -> None:
     if live:
         cancel_all(state, now, out)
     state.exited = True
-    state.stop_clean = not live
     # A breaker that lifts by itself, as a silent feed's, did not end the run; a latched one did.
     tripped = any(
         b.tripped and b.rule.manual and b.rule.effect is Rung.HALTED

@@ -300,7 +300,6 @@ class State:
         self.trigger_ns = 0  # receipt of the frame being handled
         self.stop_why = ""
         self.stop_deadline_ns = 0
-        self.stop_clean = False
         self.exited = False
         self.event_seq = 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from dailyarb.core.domain.ids import GATE_FACTS, Severity
+from dailyarb.core.domain.ids import Severity
 from dailyarb.core.domain.market import Outcome
 from dailyarb.core.domain.orders import BOOK_WORDS, BookState
 from dailyarb.core.domain.rung import Rung
@@ -248,8 +248,3 @@ def hour_line(view: View | None, width: int) -> Line:
             builder.add(part, _trend(net))
     tail = f"  {view.evidence.value}, net of fees"
     return (builder.add(tail) if builder.width + len(tail) <= width else builder).build(width)
-
-
-def explained(desk: Desk) -> str:
-    """Returns what the gate of a market means, in words."""
-    return GATE_FACTS[desk.why.gate][0] if desk.why is not None else "no gate stops this market"

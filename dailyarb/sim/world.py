@@ -305,6 +305,8 @@ class World:
             self.steps += 1
             if self.steps > STEPS_MAX:
                 raise Violation(f"I13 more than {STEPS_MAX} steps")
+            if self.venue.self_matches:
+                raise Violation("I1 an order of ours came that would match another of ours")
         self.now_ns = end_ns
         self.digest.update(b"%d" % end_ns)
 

@@ -18,7 +18,7 @@ from dailyarb.core.domain.clock import Instant
 from dailyarb.core.domain.ids import StrategyId
 from dailyarb.core.domain.intents import Intent, Leg
 from dailyarb.core.domain.market import MarketSpec
-from dailyarb.core.domain.orders import TERMINAL, FillState, OrderState
+from dailyarb.core.domain.orders import TERMINAL, TIF, FillState, OrderState
 from dailyarb.core.domain.rung import Rung, RungCause
 from dailyarb.core.domain.units import SECOND
 from dailyarb.core.engine.engine import Engine
@@ -94,6 +94,19 @@ def _blind_gate(engine: Engine, life: int) -> None:
     engine.state.gate = Blind(engine.state.gate.settings)
     near = engine.state.breakers.by_name["near.limit"]
     near.rule = msgspec.structs.replace(near.rule, limit=1e9)  # the same sum elsewhere, as blind
+
+
+def _own_takers_free(engine: Engine, life: int) -> None:
+    del life
+
+    class Careless(RiskGate):
+        def admit(
+            self, intent: Intent, spec: MarketSpec, seen: Situation, now_ns: int
+        ) -> Admitted | Denied:
+            seen.waiting = [o for o in seen.waiting if o.tif in (TIF.GTC, TIF.GTD)]
+            return super().admit(intent, spec, seen, now_ns)
+
+    engine.state.gate = Careless(engine.state.gate.settings)
 
 
 def _drafts_free(engine: Engine, life: int) -> None:
@@ -388,6 +401,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("samesalts", "a restart reuses salts", "F68", 60, plant=_same_salts),
     Bug("blindgate", "counts no open orders as exposure", "F26", 40, plant=_blind_gate),
     Bug("draftsfree", "counts no orders that are being signed", "F32", 150, plant=_drafts_free),
+    Bug("selfmatch", "rests where its own taker arrives", "F33", 30, plant=_own_takers_free),
     Bug("oldbook", "does not look at a book's age", "F01", 40, plant=_old_book),
     Bug("oldtick", "overhears a new tick size", "F13", 60, bend=_old_tick),
     Bug("nocircuit", "tries on though no order path works", "F66", 60, plant=_no_circuit),

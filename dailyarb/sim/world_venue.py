@@ -225,6 +225,8 @@ class LeanVenue:
         for other in self.orders.values():
             if not other.live or other.market != order.market or other.lifts == order.lifts:
                 continue
+            if other.takes and order.takes:
+                continue  # neither rests, so neither can be met
             if (order.up_e4 >= other.up_e4) if order.lifts else (order.up_e4 <= other.up_e4):
                 self.self_matches += 1
 

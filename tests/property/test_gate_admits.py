@@ -72,7 +72,7 @@ def situations(draw: st.DrawFn) -> Situation:
         free_cash_e6=draw(st.integers(0, 500)) * SHARE,
         naked_e6=draw(st.integers(0, 60)) * SHARE,
         held={o: draw(shares) for o in Outcome},
-        resting=[],
+        waiting=[],
         matched=standing,
         overdue_ms=draw(st.integers(0, 4_000)),
         recovering=draw(st.sampled_from([False, False, False, True])),

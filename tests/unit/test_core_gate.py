@@ -37,7 +37,7 @@ def seen(**changes: Any) -> Situation:
         "free_cash_e6": 1_000 * SHARE,
         "naked_e6": 0,
         "held": {},
-        "resting": [],
+        "waiting": [],
         "matched": Standing(),
     }
     return Situation(**{**values, **changes})
@@ -82,7 +82,7 @@ def test_an_entry_without_obstacle_is_admitted_as_it_is() -> None:
         ({}, {"max_worst_case_market_usd": 9.0}, Gate.WORST_CASE_MARKET),
         ({"worst_others_e6": -195 * SHARE}, {}, Gate.WORST_CASE_TOTAL),
         ({}, {"max_notional_per_trade_usd": 2.0}, Gate.SIZE_BELOW_MIN),
-        ({"resting": [SELL_UP]}, {}, Gate.SELF_MATCH),
+        ({"waiting": [replace(SELL_UP, tif=TIF.GTC)]}, {}, Gate.SELF_MATCH),
     ],
 )
 def test_each_obstacle_has_its_name(
@@ -146,9 +146,9 @@ def test_our_own_orders_never_meet() -> None:
     assert isinstance(judge(intent(BUY_UP, BUY_DOWN)), Intent)
     bid = Leg(Outcome.UP, Side.BUY, 5_000, 20 * SHARE, TIF.GTC)
     sale = intent(SELL_UP, kind=IntentKind.EXIT)
-    holding = seen(held={Outcome.UP: 20 * SHARE}, resting=[bid])
+    holding = seen(held={Outcome.UP: 20 * SHARE}, waiting=[bid])
     assert judge(sale, holding) is Gate.SELF_MATCH
-    twin = seen(resting=[bid, Leg(Outcome.DOWN, Side.SELL, 4_000, SHARE, TIF.GTC)])
+    twin = seen(waiting=[bid, Leg(Outcome.DOWN, Side.SELL, 4_000, SHARE, TIF.GTC)])
     assert isinstance(judge(intent(), twin), Intent), "same side of the same book"
 
 
@@ -239,3 +239,12 @@ def test_kelly_sees_the_other_side_and_the_makers_cost() -> None:
 def test_kelly_leaves_pairs_as_they_are() -> None:
     pair = intent(BUY_UP, BUY_DOWN, pair_id=-1)
     assert judge(pair, **KELLY) == judge(pair)
+
+
+def test_nothing_is_rested_where_an_own_taker_is_about_to_arrive() -> None:
+    """BUY UP at 56 and BUY DOWN at 44 are one trade, whichever of them takes (F42)."""
+    taker = Leg(Outcome.DOWN, Side.BUY, 4_400, 20 * SHARE, TIF.FAK)
+    maker = Leg(Outcome.UP, Side.BUY, 5_600, 20 * SHARE, TIF.GTC, post_only=True)
+    assert judge(intent(maker), seen(waiting=[taker])) is Gate.SELF_MATCH
+    other = replace(maker, tif=TIF.FAK, post_only=False)
+    assert isinstance(judge(intent(other), seen(waiting=[taker])), Intent), "none rests"

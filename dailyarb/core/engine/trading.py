@@ -226,10 +226,10 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
     for sale in state.ledger.provisional(market_id):
         if sale.side is Side.SELL:  # though not yet for good: the venue has them no more
             held[sale.outcome] -= sale.size_e6
-    resting = [
+    own = [
         Leg(o.outcome, o.side, o.price_e4, o.left_e6, o.tif, o.post_only)
         for o in waiting
-        if not o.takes and not o.withdrawn
+        if not o.withdrawn
     ]
     rung = state.rungs.overall()[0] if _operator(intent) else state.rungs.of(intent.strategy)
     return Situation(
@@ -246,7 +246,7 @@ def situation(state: State, desk: Desk, intent: Intent, now: Instant) -> Situati
         naked_possible_e6=naked_possible_e6(state),
         overdue_ms=state.pairs.overdue_ms(now.mono_ns),
         held=held,
-        resting=resting,
+        waiting=own,
         matched=matched_of(state, market_id),
         recovering=state.rungs.booting,
         stopping=state.rungs.stopping,

@@ -42,7 +42,7 @@ class Situation:
     """Is everything the gate looks at besides its limits, at one instant.
 
     `worst_others_e6` is the worst case of all other markets together (a loss is negative);
-    `resting` are our own live orders in this market; `held` our confirmed shares.
+    `waiting` are our own orders in this market that may still match; `held` our confirmed shares.
     """
 
     rung: Rung
@@ -56,7 +56,7 @@ class Situation:
     free_cash_e6: int
     naked_e6: int
     held: dict[Outcome, int]
-    resting: list[Leg]
+    waiting: list[Leg]
     matched: Standing  # with provisional fills counted as done
     naked_possible_e6: int = 0  # what all open pairs can leave unmatched, at what it costs
     overdue_ms: int = 0  # how long a one-sided pair has been past its deadline
@@ -185,12 +185,13 @@ class RiskGate:
     @staticmethod
     def _self_match(intent: Intent, seen: Situation) -> Blocked | None:
         # BUY UP at p and BUY DOWN at q match when p + q >= 1; BUY and SELL of one token when
-        # the bid reaches the ask. Either would trade with ourselves (F42).
+        # the bid reaches the ask. Either would trade with ourselves, if one of them rests (F42).
         legs = list(intent.legs)
         for i, leg in enumerate(legs):
-            for other in [*seen.resting, *legs[:i]]:
+            for other in [*seen.waiting, *legs[:i]]:
                 same = leg.outcome is other.outcome
-                if same == (leg.side is other.side):
+                takers = _takes(leg) and _takes(other)
+                if takers or same == (leg.side is other.side):
                     continue
                 mine = leg.price_e4
                 theirs = other.price_e4 if same else 10_000 - other.price_e4

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
+
+import pytest
 
 from dailyarb._fast.histogram import LatencyHistogram
 from dailyarb.core.domain.events import (
@@ -50,3 +54,32 @@ async def test_a_second_is_told_as_latencies_disk_and_process(tmp_path: Path) ->
     assert row.counts[-1] == 3
     assert row.sum_s == 0.00205
     assert loop.journal_mb == 1.5 and loop.rss_mb > 1 and loop.disk_free_gb > 0
+
+
+class Ring:
+    """Is garbage that only a collection finds, once it is let go."""
+
+    def __init__(self) -> None:
+        self.own = self
+
+
+@pytest.mark.parametrize(("seconds", "already"), [(1, 0), (60, 1), (3_600, 60)])
+def test_garbage_is_found_in_time_however_long_it_lived(
+    tmp_path: Path, seconds: int, already: int
+) -> None:
+    gauges = Gauges(Measured(), tmp_path)
+    gc.collect()
+    gc.disable()
+    try:
+        ring = Ring()
+        gone = weakref.ref(ring)
+        for _ in range(already):
+            gauges.collect()
+        del ring
+        for _ in range(seconds - already - 1):
+            gauges.collect()
+        assert gone() is not None
+        gauges.collect()
+        assert gone() is None
+    finally:
+        gc.enable()

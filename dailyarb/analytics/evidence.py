@@ -301,6 +301,8 @@ def _pricing(data: Path) -> Iterator[Part]:
 
 def _limits() -> Words:
     return Words(
+        "The cells of a study are the same windows played again under other assumptions: a verdict "
+        "in all of them is one finding that does not hang on an assumption, not several findings. "
         "A recording is held to one fee and one hold of crossing orders, those of its first "
         "window. Where a recording has no settling feed and its windows settle on one, "
         "`dailyarb backtest` and `--venues replay:` make a stand-in from Binance and say so "

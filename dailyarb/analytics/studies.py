@@ -40,7 +40,8 @@ class Study(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """Returns what a table calls the recording."""
         parts = Path(self.path).parts
-        return parts[1] if parts[0] == "recordings" else parts[-1]
+        name = parts[1] if parts[0] == "recordings" else parts[-1]
+        return f"{name} (not the defaults)" if self.given else name
 
     def files(self, data: Path) -> list[Path]:
         """Returns what of it is in a folder, in order of name."""

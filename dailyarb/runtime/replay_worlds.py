@@ -33,8 +33,8 @@ BOOK_ONLY = frozenset({"S2"})
 _SPOILS_REFERENCE = frozenset({DOUBT_TOKEN, DOUBT_DAYS, DOUBT_NO_REFERENCE})
 _SPOILS_RESTING = frozenset({DOUBT_TOUCH})
 _JITTER_SHARE = 0.25
-# Behind the queue, a price that runs through us must stay: with this, probes of two resting bids on
-# the depth recordings end as somebody's own did (FINDINGS.md, 9; the evidence page shows both).
+# Behind the queue, a price that runs through us must stay. Chosen so that two resting bids cost on
+# the depth recordings what somebody's own did elsewhere (FINDINGS.md, 9): fitted, not tested.
 THROUGH_MS = 2_000
 
 

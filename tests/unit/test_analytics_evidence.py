@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from dailyarb.analytics import evidence
+from dailyarb.analytics import checks, evidence
 from dailyarb.analytics.backtest import Cell, Outcome, variants
 from dailyarb.analytics.checks import inventory, lone_legs, untested
 from dailyarb.analytics.deals import Deals
 from dailyarb.analytics.evidence import Found, page
 from dailyarb.analytics.paper import as_markdown
+from dailyarb.analytics.probe import Tally
 from dailyarb.analytics.scores import Score, score
 from dailyarb.analytics.stats import Interval
 from dailyarb.analytics.studies import NOT_TESTED, RECORDINGS, STUDIES
@@ -128,6 +129,20 @@ def test_the_probe_of_others_counts_the_lone_legs_that_lost(
     assert "| T-120 s | 73 | 38 | 33 | 33 (100%) | 2 | 71 | 48 (68%) | -0.41 |" in text
     assert "| T-60 s | 58 | 11 | 36 | 36 (100%) | 11 | 47 | 41 (87%) | -0.50 |" in text
     assert "| while it quotes | 89 | - | 20 | 11 (55%) |" in text
+
+
+def test_the_page_says_where_our_fill_model_is_no_harder_than_the_probe() -> None:
+    theirs = Tally(100, 40, 50, 50, 10, 90, 70, -0.4)
+    ours = Tally(100, 45, 50, 48, 5, 95, 80, -0.5)
+    said = checks._compared(theirs, ours).text
+    assert "Harder on us: USD a window -0.50 against -0.40; the first lost 84% against 78%." in said
+    assert "No harder: both filled 45% against 40%; lone legs lost 96% against 100%." in said
+
+
+def test_a_study_that_needs_other_values_than_the_defaults_is_marked() -> None:
+    for study in STUDIES:
+        assert ("not the defaults" in study.name) == bool(study.given)
+        assert bool(study.given) == bool(study.why)
 
 
 def test_what_no_recording_holds_whole_is_measured_by_half(shared_data: Path) -> None:

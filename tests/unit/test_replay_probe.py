@@ -94,7 +94,7 @@ def test_probes_are_counted() -> None:
 
 
 @pytest.mark.slow
-def test_the_adverse_queue_is_no_kinder_than_the_recorded_probe(shared_data: Path) -> None:
+def test_the_adverse_queue_costs_no_less_than_the_recorded_probe(shared_data: Path) -> None:
     """FINDINGS 9: 69 of 69 lone legs lost; a window cost 0.45 USD on 5 shares."""
     pytest.importorskip("pyarrow")
     from dailyarb.analytics.checks import BOOKS, PROBES

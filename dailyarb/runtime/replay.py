@@ -140,8 +140,9 @@ class Rehearsal:
         self._silent = (0, 0)
         self._ticked_ns = 0
         self.engine = Engine(settings, self._birth(outlay), (), self._now())
-        if outlay.fills.queue is not QueueMode.PRINTS:
-            self.engine.books.mark_e6 = 0  # the queue moves with every share at the touch
+        # While an order of ours is about, its queue moves with every share at the touch.
+        self._queues = outlay.fills.queue is not QueueMode.PRINTS
+        self._mark_e6 = self.engine.books.mark_e6
         self.orders = ReplayOrders(
             self._book,
             outlay.fills,
@@ -232,6 +233,7 @@ class Rehearsal:
         """
         player, at = self._player, 0
         while at < len(frames) and not self._over:
+            self._listen()
             due_ns = self._until(frames[at].at_ns, frames[-1].at_ns + 1)
             slices = player.slices
             at = player.run(frames, at, due_ns)
@@ -246,6 +248,12 @@ class Rehearsal:
             if player.spot_news:
                 self._spot_bursts.on_burst(self.now_ns)
         self._frames += len(frames)
+
+    def _listen(self) -> None:
+        """Hears of every size at the touch while a queue depends on it, else of what matters."""
+        mark_e6 = 0 if self._queues and self.orders.model.watching else self._mark_e6
+        if mark_e6 != self.engine.books.mark_e6:
+            self.engine.books.mark(mark_e6)
 
     # ---- time
 

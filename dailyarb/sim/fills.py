@@ -149,6 +149,11 @@ class FillModel:
         """Says whether any order is on its way, held or resting."""
         return bool(self._orders)
 
+    @property
+    def watching(self) -> bool:
+        """Says whether sizes at the touch matter: an order is about, or shares were taken."""
+        return bool(self._orders) or any(self._taken.values())
+
     def next_due_ns(self) -> int | None:
         """Returns when `advance` is wanted next, or None."""
         return self._plan[0][0] if self._plan else None

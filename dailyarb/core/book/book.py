@@ -16,6 +16,7 @@ from dailyarb.core.domain.market import MarketSpec, Outcome, Side
 from dailyarb.core.domain.orders import BOOK_MOVES, BookState
 from dailyarb.core.domain.units import MS, PRICE_ONE_E4
 
+EVERY_SIZE_E6 = 2**63 - 1
 _SIDE = {Outcome.UP: 0, Outcome.DOWN: 1}
 _TAKEN = {Side.BUY: 0, Side.SELL: 1}
 
@@ -116,7 +117,7 @@ class Books:
     """Hands out slots of one router to markets and takes them back.
 
     mark_e6 is the most that anybody asks of a touch: the router tells of its size below that only
-    (`BookRouter.set_mark`). 0 tells of everything. It holds for markets added from then on.
+    (`BookRouter.set_mark`). 0 tells of everything.
     """
 
     def __init__(
@@ -144,6 +145,12 @@ class Books:
         self.by_market[spec.market_id] = book
         self._by_slot[slot] = book
         return book
+
+    def mark(self, size_e6: int) -> None:
+        """Sets the most that anybody asks of a touch, in every market."""
+        self.mark_e6 = size_e6
+        for slot in self._by_slot:
+            self.router.set_mark(slot, size_e6 or EVERY_SIZE_E6)
 
     def remove(self, market_id: str) -> None:
         """Gives a finished market's slot back."""

@@ -106,12 +106,14 @@ def _compared(theirs: Tally, ours: Tally) -> Words:
     said: dict[bool, list[str]] = {True: [], False: []}
     loss, lost = ours.net_usd, theirs.net_usd
     said[loss < lost].append(f"USD a window {loss:+.2f} against {lost:+.2f}")
-    for what, mine, other, more_is_worse in (
+    shares: tuple[tuple[str, float, float, bool], ...] = (
         ("both filled", ours.both / ours.windows, theirs.both / theirs.windows, False),
-        ("lone legs lost", *(item.lone_lost / max(1, item.lone) for item in (ours, theirs)), True),
-        ("the first lost", *(item.first_lost / max(1, item.first) for item in (ours, theirs)),
-         True),
-    ):  # fmt: skip
+        ("lone legs lost", ours.lone_lost / max(1, ours.lone),
+         theirs.lone_lost / max(1, theirs.lone), True),
+        ("the first lost", ours.first_lost / max(1, ours.first),
+         theirs.first_lost / max(1, theirs.first), True),
+    )  # fmt: skip
+    for what, mine, other, more_is_worse in shares:
         harder = mine > other if more_is_worse else mine < other
         said[harder].append(f"{what} {mine:.0%} against {other:.0%}")
     harder_on_us, kinder = ("; ".join(said[key]) or "nothing" for key in (True, False))

@@ -43,7 +43,7 @@ from dailyarb.sim import wire
 from dailyarb.sim.recordings import Channel
 from dailyarb.sim.replay_time import Played
 
-FRAMES = 20_000
+FRAMES = 67_200  # two minutes: S2 rests its bids once in as long
 REHEARSALS = 3
 _RATE_HZ = 560.0
 _QUOTES_HZ = 81.0
